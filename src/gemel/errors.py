@@ -1,0 +1,82 @@
+"""Every error a user of gemel can meet, in one tree.
+
+GemelError
+├── SettingsError         a value that was asked for is not possible
+├── DataError             the data cannot be used: which file, row or item, and what to do
+│   └── BadItemsError     several items are bad; all of them are listed
+├── DownloadError         a data set could not be fetched, or is not what was published
+├── EvaluationError       a figure cannot be computed from what was given
+├── TrainingError         training cannot start or go on
+│   └── NonFiniteLossError  a loss that is no number; names the step and the items
+├── ModelFileError        a model file cannot be read or written
+└── MissingExtraError     an optional package is not installed; says which line installs it
+
+Every message says what was expected, what came, where, and what to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GemelError(Exception):
+    """The base of every error that gemel raises on purpose."""
+
+
+class SettingsError(GemelError, ValueError):
+    """A value that was asked for is not possible."""
+
+
+class DataError(GemelError, ValueError):
+    """The data cannot be used. The message names the file, the row or the item."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad item: where it stands, what is wrong with it, and what to do."""
+
+    where: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class BadItemsError(DataError):
+    """Several items are bad. `problems` lists all of them; the message shows the first ten."""
+
+    SHOWN = 10
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = [f"{count} bad item{'s' if count != 1 else ''} in {source}:"]
+        lines += [f"  {problem}" for problem in self.problems[: self.SHOWN]]
+        if count > self.SHOWN:
+            lines.append(f"  ... and {count - self.SHOWN} more")
+        lines.append("Mend them, or go on without them: skip_bad=True (--skip-bad).")
+        super().__init__("\n".join(lines))
+
+
+class DownloadError(GemelError):
+    """A data set could not be fetched, or what came is not what was published."""
+
+
+class EvaluationError(GemelError, ValueError):
+    """A figure cannot be computed from what was given; the message says what it needs."""
+
+
+class TrainingError(GemelError):
+    """Training cannot start or go on."""
+
+
+class NonFiniteLossError(TrainingError):
+    """The loss is not a finite number. The message names the step and the items of its batch."""
+
+
+class ModelFileError(GemelError):
+    """A model file cannot be read or written."""
+
+
+class MissingExtraError(GemelError, ImportError):
+    """An optional package is not installed. The message has the line that installs it."""
