@@ -1,0 +1,141 @@
+"""`items_csv`: a CSV with one item a row."""
+
+import os
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gemel.checks import check_classes, settle
+from gemel.data.numbers import numbers_in
+from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
+from gemel.items import Items, Kind
+
+_EXPECTED = "path,label[,group] (pictures) or label[,group] and columns of numbers"
+
+
+def items_csv(
+    path: str | os.PathLike[str], *, skip_bad: bool = False, name: str | None = None
+) -> Items:
+    """The items in the CSV at `path`, one a row below its header; no picture is decoded yet.
+
+    With the header `path,label[,group]` the items are pictures; paths that are not absolute
+    start at the folder of the CSV. With `label[,group]` and other columns, these hold numbers:
+    the items are rows of them. Columns may stand in any order.
+
+    Args:
+        path: the CSV, in UTF-8.
+        skip_bad: go on without bad rows; they are listed in `skipped`.
+        name: the name of the items; unless given, that of the file without its end.
+
+    Raises:
+        DataError: the file is no such CSV, or has fewer than two classes.
+        BadItemsError: rows with more or fewer cells than the header, a picture that is missing,
+            an empty label, a number that is none or not finite, the same row twice, one picture
+            under two labels, one label in two groups.
+    """
+    return items_of(read_table(path), skip_bad=skip_bad, name=name)
+
+
+def items_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -> Items:
+    """The items in `table`, as `items_csv` reads them."""
+    kind: Kind = "images" if "path" in table.header else "numbers"
+    features = [column for column in table.header if column not in ("path", "label", "group")]
+    if "label" not in table.header or "" in table.header or (bool(features) == (kind == "images")):
+        raise table.wrong_header(_EXPECTED)
+    bad = BadRows(table)
+    found = [_item(table, row, features, bad) for row in table.rows]
+    readable = [item for item in found if item.number not in bad.numbers]
+    _check_repeats(readable, bad, files=kind == "images")
+    _check_groups(readable, bad)
+    skipped = settle(str(table.path), bad.problems, skip_bad=skip_bad)
+    numbers = bad.numbers
+    good = [item for item in found if item.number not in numbers]
+    if not good:
+        raise none_left(table, skipped)
+    items = Items(
+        values=np.array([item.value for item in good], dtype=np.float64)
+        if kind == "numbers"
+        else [item.value for item in good],
+        labels=np.array([item.label for item in good]),
+        groups=np.array([item.group for item in good]) if "group" in table.header else None,
+        kind=kind,
+        name=name if name is not None else table.path.stem,
+        origins=[item.origin for item in good],
+        skipped=skipped,
+    )
+    check_classes(items)
+    return items
+
+
+@dataclass(frozen=True)
+class _Item:
+    number: int
+    value: Path | tuple[float, ...]
+    key: Hashable  # alike where the values are: the path resolved, or the numbers
+    label: str
+    group: str
+    origin: str
+
+
+def _item(table: Table, row: Row, features: Sequence[str], bad: BadRows) -> _Item:
+    label, group = row.cells["label"], row.cells.get("group", "")
+    for column in ("label", "group"):
+        if row.cells.get(column) == "":
+            bad.add(row.number, f"the {column} is empty", f"give the {column}, or remove the row")
+    where = table.where(row.number)
+    if features:
+        numbers, faults = numbers_in((column, row.cells[column]) for column in features)
+        if faults:
+            bad.add(row.number, "; ".join(faults), "give a number such as 0.5, or remove the row")
+        return _Item(row.number, numbers, numbers, label, group, where)
+    cell = row.cells["path"]
+    if not cell:
+        bad.add(row.number, "the path is empty", "give the path of a picture, or remove the row")
+        return _Item(row.number, Path(), None, label, group, where)
+    path, fault = picture_at(table, cell)
+    if fault is not None:
+        bad.add(row.number, *fault)
+        return _Item(row.number, path, None, label, group, where)
+    return _Item(row.number, path, path.resolve(), label, group, f"{path} ({where})")
+
+
+def _check_repeats(items: Sequence[_Item], bad: BadRows, *, files: bool) -> None:
+    """Rows said twice; and of files, those under two labels. Equal numbers may have two labels."""
+    alike: dict[Hashable, list[_Item]] = defaultdict(list)
+    for item in items:
+        alike[item.key].append(item)
+    for same in alike.values():
+        first = same[0]
+        other = next((item for item in same if item.label != first.label), None)
+        if files and other is not None:
+            for item in same:
+                against = other if item.label == first.label else first
+                bad.add(
+                    item.number,
+                    f"{item.value} has label {item.label!r} here and {against.label!r} "
+                    f"in row {against.number}",
+                    "keep the row with the right label",
+                )
+            continue
+        seen: dict[tuple[str, str], int] = {}
+        for item in same:
+            earlier = seen.setdefault((item.label, item.group), item.number)
+            if earlier != item.number:
+                bad.add(item.number, f"says the same as row {earlier}", "remove one of them")
+
+
+def _check_groups(items: Sequence[_Item], bad: BadRows) -> None:
+    """A class belongs to one group: that of its first row."""
+    first: dict[str, _Item] = {}
+    for item in items:
+        known = first.setdefault(item.label, item)
+        if known.group != item.group:
+            bad.add(
+                item.number,
+                f"class {item.label!r} is in group {item.group!r} here and in {known.group!r} in "
+                f"row {known.number}",
+                "give the class one group, or put the group in the label",
+            )
