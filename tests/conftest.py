@@ -3,8 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from gemel import Items, Siamese
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,21 @@ def data_folder() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def symbols() -> "Items":
+    """Six made-up alphabets of six symbols by six drawers, 16 x 16 pixels."""
+    from gemel.data import drawn
+
+    return drawn(alphabets=6, characters=6, drawers=6, size=16, seed=3, name="symbols")
+
+
+@pytest.fixture
+def small_model() -> "Siamese":
+    """An untrained network that is quick to train on `symbols`."""
+    from gemel import Siamese, encoders, inputs, metrics
+
+    return Siamese(
+        inputs.Images(16, channels=1), encoders.Conv(width=(8, 16), dim=16), metrics.Cosine()
+    )

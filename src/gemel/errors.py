@@ -48,6 +48,7 @@ class BadItemsError(DataError):
     SHOWN = 10
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.source = source
         self.problems = tuple(problems)
         count = len(self.problems)
         lines = [f"{count} bad item{'s' if count != 1 else ''} in {source}:"]
@@ -56,6 +57,10 @@ class BadItemsError(DataError):
             lines.append(f"  ... and {count - self.SHOWN} more")
         lines.append("Mend them, or go on without them: skip_bad=True (--skip-bad).")
         super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type["BadItemsError"], tuple[str, tuple[Problem, ...]]]:
+        # What stands in `args` is the message, which is not what rebuilds this one.
+        return type(self), (self.source, self.problems)
 
 
 class DownloadError(GemelError):

@@ -6,7 +6,8 @@ Neither knows a file format, and neither needs torch.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, Self
+from os import PathLike
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from gemel.errors import DataError, Problem, SettingsError
 
 Kind = Literal["images", "numbers"]
 Indices = NDArray[np.int64]
-Texts = NDArray[np.str_]
+Texts = NDArray[np.character]  # np.str_ has a dtype for each length, and beartype wants it equal
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,8 @@ class Items:
 
     def __repr__(self) -> str:
         groups = "" if self.groups is None else f", {len(set(self.groups.tolist()))} groups"
-        return f"<Items {self.name!r}: {len(self)} {self.kind}, {len(self.classes)} classes{groups}>"
+        count = f"{len(self)} {self.kind}, {len(self.classes)} classes"
+        return f"<Items {self.name!r}: {count}{groups}>"
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -86,23 +88,26 @@ class Items:
         astray = np.flatnonzero(of_class[self.class_ids] != self.groups)
         if len(astray):
             item = int(astray[0])
+            label, other = str(self.labels[item]), str(self.groups[item])
+            group = str(of_class[self.class_ids[item]])
             raise DataError(
-                f"class {self.labels[item]!r} is in group {of_class[self.class_ids[item]]!r} and, "
-                f"at {self.origin(item)}, in group {self.groups[item]!r}; a class belongs to one "
-                "group: put the group's name in the label, or give the group of all its items alike"
+                f"class {label!r} is in group {group!r} and, at {self.origin(item)}, in group "
+                f"{other!r}; a class belongs to one group: put the group's name in the label, or "
+                "give the group of all its items alike"
             )
         return tuple(of_class.tolist())
 
     def origin(self, item: int) -> str:
         """Where item number `item` came from, in words."""
-        return self.origins[item] if self.origins is not None else f"{self.name} item {item}"
+        return _origin(self, item)
 
-    def take(self, indices: ArrayLike, name: str | None = None) -> Self:
-        """The items at `indices` [M], in that order, under `name` (unless None: the same name)."""
-        chosen = np.asarray(indices)
-        if chosen.dtype == np.bool_:
-            chosen = np.flatnonzero(chosen)
-        chosen = chosen.astype(np.int64)
+    def take(self, indices: ArrayLike, name: str | None = None) -> "Items":
+        """The items at `indices` [M] (or a mask [N]), in that order, under `name` if it is given.
+
+        Raises:
+            DataError: an index is no item's, or the mask is not one boolean for each item.
+        """
+        chosen = _chosen(indices, f"the items taken of {self.name}", len(self))
         return replace(
             self,
             values=_take(self.values, chosen),
@@ -113,11 +118,15 @@ class Items:
             details={key: column[chosen] for key, column in self.details.items()},
         )
 
-    def split_classes(self, fraction: float = 0.8, *, seed: int = 0) -> tuple[Self, Self]:
+    def keep_items(self, items: Indices) -> "Items":
+        """Only the items numbered `items`, ascending: what is left when bad ones are skipped."""
+        return self.take(items)
+
+    def split_classes(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Items", "Items"]:
         """Two parts that share no class: about `fraction` of the classes, and the others.
 
-        Where there are groups, each gives the same share of its classes (to the nearest whole
-        class, the remainder spread over the groups by chance).
+        Where there are groups, each gives that share of its classes, rounded down or up by chance
+        so that the total is right.
 
         Raises:
             SettingsError: `fraction` is not between 0 and 1.
@@ -130,14 +139,10 @@ class Items:
                 "Add classes, or split by item: split_items()"
             )
         generator = np.random.default_rng(seed)
-        order = _stratified_order(self.class_groups, generator)
-        wanted = min(max(round(fraction * len(order)), 1), len(order) - 1)
-        in_first = np.zeros(len(order), dtype=bool)
-        in_first[order[:wanted]] = True
-        first = in_first[self.class_ids]
+        first = _stratified(self.class_groups, fraction, generator)[self.class_ids]
         return self.take(first, f"{self.name}/train"), self.take(~first, f"{self.name}/unseen")
 
-    def split_items(self, fraction: float = 0.8, *, seed: int = 0) -> tuple[Self, Self]:
+    def split_items(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Items", "Items"]:
         """Two parts that share classes but no item: about `fraction` of each class's items first.
 
         Figures from such a split say how *known* classes are recognised. A class of two or more
@@ -183,33 +188,40 @@ class Pairs:
 
     def __post_init__(self) -> None:
         same = np.asarray(self.same)
-        if same.dtype != np.bool_:
+        if same.dtype != np.bool_ or same.ndim != 1:
             raise DataError(
-                f"`same` must be an array of booleans, True where a pair is the same; got {same.dtype}"
+                "`same` must be an array [M] of booleans, True where a pair is the same; "
+                f"got {same.dtype} of shape {same.shape}"
             )
         object.__setattr__(self, "same", same)
         for key in ("left", "right"):
-            column = np.asarray(getattr(self, key), dtype=np.int64)
+            column = _indices(getattr(self, key), f"`{key}`", len(self.values))
             object.__setattr__(self, key, column)
             if len(column) != len(same):
                 raise DataError(f"`{key}` has {len(column)} entries for {len(same)} pairs")
-            if len(column) and not 0 <= column.min() <= column.max() < len(self.values):
-                raise DataError(f"`{key}` points outside the {len(self.values)} items")
+        if self.origins is not None and len(self.origins) != len(self.values):
+            raise DataError(
+                f"`origins` has {len(self.origins)} entries for {len(self.values)} items"
+            )
 
     def __len__(self) -> int:
         return len(self.same)
 
     def __repr__(self) -> str:
-        return f"<Pairs {self.name!r}: {len(self)} pairs ({int(self.same.sum())} same) of {len(self.values)} {self.kind}>"
+        count = f"{len(self)} pairs ({int(self.same.sum())} same)"
+        return f"<Pairs {self.name!r}: {count} of {len(self.values)} {self.kind}>"
 
     def origin(self, item: int) -> str:
         """Where item number `item` of `values` came from, in words."""
-        return self.origins[item] if self.origins is not None else f"{self.name} item {item}"
+        return _origin(self, item)
 
-    def take(self, pairs: ArrayLike, name: str | None = None) -> Self:
-        """The pairs numbered `pairs` [K] (or a mask [M]), with only the items they need."""
-        chosen = np.asarray(pairs)
-        chosen = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.int64)
+    def take(self, pairs: ArrayLike, name: str | None = None) -> "Pairs":
+        """The pairs numbered `pairs` [K] (or a mask [M]), with only the items they need.
+
+        Raises:
+            DataError: a number is no pair's, or the mask is not one boolean for each pair.
+        """
+        chosen = _chosen(pairs, f"the pairs taken of {self.name}", len(self))
         used, place = np.unique(
             np.concatenate([self.left[chosen], self.right[chosen]]), return_inverse=True
         )
@@ -223,7 +235,21 @@ class Pairs:
             origins=None if self.origins is None else [self.origins[i] for i in used],
         )
 
-    def split_classes(self, fraction: float = 0.8, *, seed: int = 0) -> tuple[Self, Self]:
+    def keep_items(self, items: Indices) -> "Pairs":
+        """Only the items numbered `items`, ascending, and the pairs of which both are kept."""
+        place = np.full(len(self.values), -1)
+        place[items] = np.arange(len(items))
+        whole = (place[self.left] >= 0) & (place[self.right] >= 0)
+        return replace(
+            self,
+            values=_take(self.values, items),
+            left=place[self.left[whole]],
+            right=place[self.right[whole]],
+            same=self.same[whole],
+            origins=None if self.origins is None else [self.origins[i] for i in items],
+        )
+
+    def split_classes(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Pairs", "Pairs"]:
         """Two parts that share no identity: items joined by `same` pairs are one identity.
 
         Pairs between the two parts are left out: their count is the difference of the lengths.
@@ -260,7 +286,7 @@ class Pairs:
                 )
         return parts
 
-    def split_items(self, fraction: float = 0.8, *, seed: int = 0) -> tuple[Self, Self]:
+    def split_items(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Pairs", "Pairs"]:
         """Two parts by pair, same and different alike: the items of one may be in the other.
 
         Raises:
@@ -305,16 +331,49 @@ def join(parts: Sequence[Items], name: str) -> Items:
 
 def members_of_classes(class_ids: Indices) -> list[Indices]:
     """For each class 0..C-1, the ascending indices of its items, from `class_ids` [N]."""
+    if len(class_ids) == 0:
+        return []
     order = np.argsort(class_ids, kind="stable")
-    starts = np.searchsorted(class_ids[order], np.arange(1, class_ids.max(initial=-1) + 1))
+    starts = np.searchsorted(class_ids[order], np.arange(1, class_ids.max() + 1))
     return np.split(order, starts)
 
 
+def _origin(data: Items | Pairs, item: int) -> str:
+    if data.origins is not None:
+        return data.origins[item]
+    value = data.values[item]
+    return str(value) if isinstance(value, str | PathLike) else f"{data.name} item {item}"
+
+
 def _texts(values: ArrayLike, key: str, count: int) -> Texts:
-    texts = np.asarray(values).astype(np.str_)
+    try:
+        texts = np.asarray(values).astype(np.str_)
+    except ValueError as error:
+        raise DataError(f"`{key}` must be one text for each item: {error}") from error
     if texts.shape != (count,):
         raise DataError(f"`{key}` has shape {texts.shape}; {count} items need ({count},)")
     return texts
+
+
+def _indices(values: ArrayLike, what: str, count: int) -> Indices:
+    numbers = np.asarray(values)
+    if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise DataError(
+            f"{what} must be whole numbers [M]; got {numbers.dtype} of shape {numbers.shape}"
+        )
+    outside = numbers[(numbers < 0) | (numbers >= count)]
+    if len(outside):
+        raise DataError(f"{what} must be 0 or more and below {count}; got {outside[0]}")
+    return numbers.astype(np.int64)
+
+
+def _chosen(values: ArrayLike, what: str, count: int) -> Indices:
+    mask = np.asarray(values)
+    if mask.dtype != np.bool_:
+        return _indices(values, what, count)
+    if mask.shape != (count,):
+        raise DataError(f"{what}: the mask has shape {mask.shape}; {count} need ({count},)")
+    return np.flatnonzero(mask)
 
 
 def _take(values: Sequence[Any] | NDArray[Any], indices: Indices) -> Sequence[Any] | NDArray[Any]:
@@ -326,11 +385,23 @@ def _check_fraction(fraction: float) -> None:
         raise SettingsError(f"`fraction` must lie between 0 and 1, both apart; got {fraction}")
 
 
-def _stratified_order(groups: Sequence[str], generator: np.random.Generator) -> Indices:
-    """The classes in an order of which every beginning holds the same share of each group."""
-    names = np.asarray(groups)
-    rank = np.empty(len(names))
-    for name in np.unique(names):
-        members = generator.permutation(np.flatnonzero(names == name))
-        rank[members] = (np.arange(len(members)) + generator.random()) / len(members)
-    return np.argsort(rank, kind="stable")
+def _stratified(
+    groups: Sequence[str], fraction: float, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """[C] True for `fraction` of the classes: of each group that share, rounded down or up.
+
+    Which groups are rounded up is drawn with the lost fractions as weights, so that the total is
+    right to the nearest whole class; neither the first part nor the rest is empty.
+    """
+    names, group = np.unique(np.asarray(groups), return_inverse=True)
+    total = min(max(round(fraction * len(group)), 1), len(group) - 1)
+    exact = fraction * np.bincount(group)
+    counts = np.floor(exact).astype(np.int64)
+    lost = exact - counts
+    spare = total - counts.sum()
+    if spare:
+        counts[generator.choice(len(names), spare, replace=False, p=lost / lost.sum())] += 1
+    first = np.zeros(len(group), dtype=bool)
+    for number, members in enumerate(members_of_classes(group)):
+        first[generator.permutation(members)[: counts[number]]] = True
+    return first

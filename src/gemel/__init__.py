@@ -1,0 +1,62 @@
+"""gemel: Siamese networks that learn what "the same" means, and recognise things never seen.
+
+Names are loaded when they are first used, so that `import gemel` stays fast and needs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gemel import data, encoders, errors, evaluation, inputs, losses, metrics, mining, sampling
+    from gemel.errors import GemelError
+    from gemel.items import Items, Pairs
+    from gemel.measure import evaluate, one_shot
+    from gemel.model import Comparison, Siamese, load
+    from gemel.training import fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "data",
+    "encoders",
+    "errors",
+    "evaluate",
+    "evaluation",
+    "fit",
+    "GemelError",
+    "inputs",
+    "Items",
+    "load",
+    "losses",
+    "metrics",
+    "mining",
+    "one_shot",
+    "Pairs",
+    "sampling",
+    "Siamese",
+]
+
+_HOME = {
+    "Comparison": "gemel.model",
+    "GemelError": "gemel.errors",
+    "Items": "gemel.items",
+    "Pairs": "gemel.items",
+    "Siamese": "gemel.model",
+    "evaluate": "gemel.measure",
+    "fit": "gemel.training",
+    "load": "gemel.model",
+    "one_shot": "gemel.measure",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in __all__:
+        return import_module(f"gemel.{name}")
+    raise AttributeError(f"module 'gemel' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,5 @@
+"""`python -m gemel` is `gemel`."""
+
+from gemel.cli import main
+
+main()

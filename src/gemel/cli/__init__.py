@@ -1,0 +1,21 @@
+"""The command line. It only translates: words to objects, errors to one line and a status."""
+
+import sys
+
+SAME, DIFFERENT, ERROR, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: done or the same; different; an error; stopped by Ctrl-C."""
+
+
+def main() -> None:
+    """Run the command that the program's arguments name, and exit."""
+    from gemel.cli.app import app
+    from gemel.errors import GemelError
+
+    try:
+        app()
+    except GemelError as error:
+        print(f"gemel: {error}", file=sys.stderr)
+        sys.exit(ERROR)
+    except KeyboardInterrupt:
+        print("gemel: stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,246 @@
+"""The commands. Each one reads its arguments, calls the library, and prints what it gave."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gemel.cli import DIFFERENT, SAME
+from gemel.cli.sources import HELP as DATA_HELP
+
+app = typer.Typer(
+    name="gemel",
+    help='Learn what "the same" means from examples, and recognise things never seen in training.',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that gemel wrote.")]
+Seed = Annotated[int, typer.Option(help="Decides every random draw.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Go on without bad items; say how many and which.")
+]
+
+
+class Encoder(StrEnum):
+    """The encoders that have a name on the command line."""
+
+    conv = "conv"
+    residual = "residual"
+    koch = "koch"
+    dense = "dense"
+
+
+class Metric(StrEnum):
+    """The metrics that have a name on the command line."""
+
+    cosine = "cosine"
+    euclidean = "euclidean"
+    squared_euclidean = "squared-euclidean"
+    manhattan = "manhattan"
+    weighted_l1 = "weighted-l1"
+    mahalanobis = "mahalanobis"
+
+
+class Loss(StrEnum):
+    """The losses that have a name on the command line."""
+
+    supervised_contrastive = "supervised-contrastive"
+    triplet = "triplet"
+    contrastive = "contrastive"
+    cross_entropy = "cross-entropy"
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from gemel import __version__
+
+        typer.echo(f"gemel {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder for the model and the pictures.")] = Path(
+        "gemel-demo"
+    ),
+    omniglot: Annotated[
+        Path | None,
+        typer.Option(help="A folder with Omniglot's zips; found by itself under GEMEL_DATA."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="How long to train.", min=0.01)] = 1.5,
+    seed: Seed = 0,
+) -> None:
+    """Train on symbols drawn by code, then recognise symbols and handwriting never seen."""
+    from gemel.demo import run
+
+    run(out, omniglot=omniglot, minutes=minutes, seed=seed, say=typer.echo)
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    minutes: Annotated[float | None, typer.Option(help="Train this long [default: 5].")] = None,
+    steps: Annotated[int | None, typer.Option(help="Or this many steps.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Or this many passes over the data.")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels a side of the network's input.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
+    encoder: Annotated[Encoder | None, typer.Option(help="The network.")] = None,
+    dim: Annotated[int | None, typer.Option(help="Numbers an embedding.")] = None,
+    metric: Annotated[Metric | None, typer.Option(help="The distance of embeddings.")] = None,
+    loss: Annotated[Loss | None, typer.Option(help="What training lowers.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Of the triplet or contrastive loss.")] = None,
+    augment: Annotated[bool, typer.Option(help="Warp the images while training.")] = True,
+    views: Annotated[int, typer.Option(help="Warped views averaged to one embedding.")] = 1,
+    validation: Annotated[
+        float, typer.Option(help="The share of classes held out; 0 for none.", min=0, max=0.9)
+    ] = 0.1,
+    by_item: Annotated[
+        bool, typer.Option("--by-item", help="Hold out items of known classes, not whole classes.")
+    ] = False,
+    rate: Annotated[float, typer.Option(help="The peak rate of AdamW.")] = 2e-3,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    log: Annotated[Path | None, typer.Option(help="A file for one JSON line a record.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="A folder for TensorBoard.")] = None,
+    skip_bad: SkipBad = False,
+    accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "auto",
+    devices: Annotated[int, typer.Option(help="How many of them.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="32-true or bf16-mixed.")] = "32-true",
+) -> None:
+    """Train a model on your own data. What is not given is chosen from the data, and printed."""
+    from gemel.cli import training
+
+    training.run(
+        training.Request(
+            data=data,
+            out=out,
+            budget={"minutes": minutes, "steps": steps, "epochs": epochs},
+            size=size,
+            channels=channels,
+            encoder=encoder,
+            dim=dim,
+            metric=metric,
+            loss=loss,
+            margin=margin,
+            augment=augment,
+            views=views,
+            validation=validation,
+            by_item=by_item,
+            rate=rate,
+            seed=seed,
+            resume=resume,
+            log=log,
+            tensorboard=tensorboard,
+            skip_bad=skip_bad,
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,
+        )
+    )
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Data,
+    ways: Annotated[int | None, typer.Option(help="Classes an episode [default: 20].")] = None,
+    shots: Annotated[int, typer.Option(help="References a class.", min=1)] = 1,
+    trials: Annotated[int, typer.Option(help="Episodes.", min=1)] = 400,
+    within_groups: Annotated[
+        bool, typer.Option(help="Take an episode's classes from one group, where there are groups.")
+    ] = True,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on classes it has not seen: verification, episodes, retrieval."""
+    import gemel
+    from gemel.cli.sources import open_source
+
+    loaded = gemel.load(model)
+    items = open_source(data, use="test", skip_bad=skip_bad)
+    report = gemel.evaluate(
+        loaded,
+        items,
+        ways=ways,
+        shots=shots,
+        trials=trials,
+        within_groups=within_groups,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else str(report))
+
+
+@app.command()
+def compare(
+    model: Model,
+    left: Annotated[str, typer.Argument(metavar="A", help="One item: an image, or numbers.")],
+    right: Annotated[str, typer.Argument(metavar="B", help="The other.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say how alike two items are. Exit status 0: the same, 1: different, 2: an error."""
+    import gemel
+
+    loaded = gemel.load(model)
+    found = loaded.compare(*(_item(loaded, text) for text in (left, right)))
+    if as_json:
+        facts = {"distance": found.distance, "threshold": found.threshold, "same": found.same}
+        typer.echo(json.dumps(facts))
+    else:
+        typer.echo(str(found))
+    raise typer.Exit(DIFFERENT if found.same is False else SAME)
+
+
+@app.command()
+def embed(
+    model: Model,
+    files: Annotated[list[str], typer.Argument(metavar="FILES", help="Images, or rows of numbers.")],
+    out: Annotated[Path, typer.Option(help="The .npz file to write: `vectors` and `names`.")],
+) -> None:
+    """Write the embeddings of items to a NumPy file."""
+    import numpy as np
+
+    import gemel
+
+    loaded = gemel.load(model)
+    vectors = loaded.embed([_item(loaded, text) for text in files]).numpy()
+    with out.open("wb") as file:
+        np.savez(file, vectors=vectors, names=np.array(files), fingerprint=loaded.fingerprint)
+    typer.echo(f"wrote {len(files)} vectors of {loaded.dim} numbers to {out}")
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="The data set: omniglot or mnist.")],
+    folder: Annotated[Path | None, typer.Argument(help="Where to put it [default: data/NAME].")] = None,
+) -> None:
+    """Download a data set from its publisher, and check it. Nothing else uses the network."""
+    from gemel.data import fetch as fetch_data
+
+    where = folder if folder is not None else Path("data") / name
+    fetch_data(name, where, progress=typer.echo)
+    typer.echo(f"{name} is complete in {where}")
+
+
+def _item(model: Any, text: str) -> Any:
+    """One item of the model's kind from a word on the command line.
+
+    Raises:
+        DataError: the model takes numbers and the word is no row of them.
+    """
+    if model.input.kind != "numbers":
+        return text
+    from gemel.data.numbers import parse_row
+
+    return parse_row(text, where="the command line")

@@ -1,0 +1,176 @@
+"""`gemel demo`: learn from symbols drawn by code, recognise symbols and handwriting never seen."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from gemel import data, encoders, inputs, measure, metrics
+from gemel.evaluation import Episodes, Figure, roc, verification
+from gemel.items import Items
+from gemel.model import Siamese
+from gemel.reports import pictures
+from gemel.training import fit
+
+SIZE = 28
+MODEL, PICTURE, ROC, MAP = "demo.gemel", "episodes.png", "roc.png", "map.png"
+Say = Callable[[str], object]
+
+
+def run(
+    out: Path, *, omniglot: Path | None = None, minutes: float = 1.5, seed: int = 0, say: Say = print
+) -> dict[str, tuple[Figure, Figure]]:
+    """Train, test beside nearest pixels, draw the pictures, leave the model in the folder `out`.
+
+    Args:
+        out: a folder; made if need be.
+        omniglot: a folder with Omniglot's zips; None looks in the usual places.
+        minutes: how long to train.
+        seed: of every random draw.
+        say: gets each line to show.
+
+    Returns:
+        For each test its name, and the figures of the trained model and of nearest pixels.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    say("drawing made-up alphabets ...")
+    train = data.drawn(alphabets=60, seed=2 * seed, name="drawn/train")
+    say(f"  {len(train):,} drawings of {len(train.classes):,} symbols, by code; no download")
+    model = new_model(seed)
+    say(f"training a Siamese network for {minutes:g} minutes ...")
+    done = fit(
+        model, train, augment=inputs.Warp(), minutes=minutes, seed=seed, progress=True, patience=None
+    )
+    say(f"  {done.steps} steps; now tested on what it never saw:")
+    tests = unseen_tests(seed)
+    pixels = Siamese(model.input, nn.Flatten(), metrics.Cosine())
+    table: dict[str, tuple[Figure, Figure]] = {}
+    for name, items in tests.items():
+        table[name] = (_one_shot(model, items, seed), _one_shot(pixels, items, seed))
+    folder = omniglot if omniglot is not None else find_omniglot()
+    if folder is not None:
+        runs = data.lake_runs(folder)
+        table["Omniglot, Lake's 400 trials"] = (
+            measure.lake(model, runs),
+            measure.lake(pixels, runs),
+        )
+    say(_as_table(table))
+    if folder is None:
+        say("  (Omniglot was not found: --omniglot FOLDER adds Lake's published trials)")
+    _draw(model, tests, out, seed)
+    model.save(out / MODEL)
+    say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds the model and three pictures.")
+    say(_closing(out))
+    return table
+
+
+def new_model(seed: int) -> Siamese:
+    """The demo's network, untrained: four convolution blocks on 28 x 28 pixels."""
+    return Siamese(
+        inputs.Images(SIZE, channels=1, light_on_dark=True),
+        encoders.Conv(width=64, dim=128),
+        metrics.Cosine(),
+        seed=seed,
+    )
+
+
+def unseen_tests(seed: int) -> dict[str, Items]:
+    """What the demo is tested on; nothing of it was trained on."""
+    return {
+        "unseen drawn symbols, 20-way": data.drawn(
+            alphabets=12, seed=2 * seed + 1, name="drawn/unseen"
+        ),
+        "real handwritten digits, 10-way": data.digits(),
+    }
+
+
+def find_omniglot() -> Path | None:
+    """A folder with Lake's runs: under GEMEL_DATA, or data/omniglot here; None if absent."""
+    places = [Path("data/omniglot"), Path("omniglot")]
+    if root := os.environ.get("GEMEL_DATA"):
+        places.insert(0, Path(root) / "omniglot")
+    return next((place for place in places if (place / "all_runs.zip").is_file()), None)
+
+
+def _one_shot(model: Siamese, items: Items, seed: int) -> Figure:
+    return measure.one_shot(model, items, trials=1000, seed=seed)
+
+
+def _as_table(table: dict[str, tuple[Figure, Figure]]) -> str:
+    lines = [f"  {'one-shot: right in':<34}{'gemel':>24}{'nearest pixels':>26}"]
+    for name, figures in table.items():
+        cells = [f"{100 * figure.value:.1f} % {figure.range}" for figure in figures]
+        count = figures[0].count
+        lines.append(f"  {name:<34}{cells[0]:>24}{cells[1]:>26}   ({count:,} trials)")
+    return "\n".join(lines)
+
+
+def _closing(out: Path) -> str:
+    model = out / MODEL
+    return "\n".join(
+        [
+            f"  look:      {out / PICTURE}, {out / ROC}, {out / MAP}",
+            f"  measure:   gemel evaluate {model} digits",
+            f"  compare:   gemel compare {model} one.png another.png",
+            "  your own:  gemel train FOLDER --out mine.gemel   (a subfolder per class)",
+        ]
+    )
+
+
+def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None:
+    shown, curves = [], {}
+    for name, items in tests.items():
+        embeddings = model.embed(items)
+        shown.append(_episode(model, items, name.split(",")[0], seed))
+        left, right, same = measure.item_pairs(items, seed=seed)
+        distance = measure.pair_distance(model, embeddings)(left, right)
+        judged = verification(distance, same, split=items.name, seed=seed, draws=200)
+        curves[name.split(",")[0]] = (roc(distance, same), judged.auc)
+    title = "From one reference each (top row): what is this?"
+    pictures.save(pictures.draw_episodes(shown, title), out / PICTURE)
+    pictures.save(pictures.draw_roc(curves, "Are these two the same? Unseen classes"), out / ROC)
+    digits = tests["real handwritten digits, 10-way"]
+    points = flat_map(model.embed(digits).numpy(), seed)
+    title = "Real digits as the network sees them; none was trained on"
+    pictures.save(pictures.draw_map(points, digits.labels.tolist(), title), out / MAP)
+
+
+def _episode(model: Siamese, items: Items, title: str, seed: int) -> pictures.Episode:
+    """One support set, asked twice for each way, as a picture."""
+    ways, queries = 10, 20
+    drawn: Episodes = measure.draw_item_episodes(
+        items,
+        ways=ways,
+        shots=1,
+        trials=queries,
+        queries=2,
+        within_groups=items.groups is not None,
+        seed=seed,
+    )
+    support, asked = drawn.support[0, :, 0], drawn.query
+    embeddings = model.embed(items.take(np.concatenate([support, asked])))
+    distances = model.distances(embeddings[ways:], embeddings[:ways])  # [queries, ways]
+
+    def ink(item: int) -> pictures.Picture:
+        return np.asarray(model.input.read(items.values[item])[0], dtype=np.uint8)
+
+    return pictures.Episode(
+        title=title,
+        references=[ink(int(item)) for item in support],
+        queries=[ink(int(item)) for item in asked],
+        answers=distances.argmin(1).tolist(),
+        truths=drawn.answer.tolist(),
+    )
+
+
+def flat_map(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Embeddings [N, D] in two dimensions [N, 2], neighbours kept together (t-SNE, cosine)."""
+    from sklearn.manifold import TSNE
+
+    tsne = TSNE(metric="cosine", init="random", random_state=seed, perplexity=30, max_iter=500)
+    points: np.ndarray = tsne.fit_transform(vectors)
+    return points

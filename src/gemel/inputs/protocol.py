@@ -1,0 +1,38 @@
+"""What an input is: how a raw item becomes a tensor."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gemel.items import Kind
+
+Stored = NDArray[Any]
+"""The form in which items wait for their batches: uint8 pixels, or float32 numbers."""
+
+
+@runtime_checkable
+class Input(Protocol):
+    """Turns raw items to tensors, the same way at training, test and serving."""
+
+    kind: Kind
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one item's tensor, such as (1, 28, 28)."""
+
+    @property
+    def dtype(self) -> str:
+        """The type of the stored form: "uint8" or "float32"."""
+
+    def read(self, value: Any, origin: str = "") -> Stored:
+        """A raw item in the form that is stored, of shape `shape`."""
+
+    def learn(self, stored: Any) -> None:
+        """Take statistics from the stored training items, where the input has any."""
+
+    def tensor(self, stored: Tensor) -> Tensor:
+        """A stored batch [B, *shape] as the float tensor that the encoder takes."""
+
+    def settings(self) -> dict[str, Any]:
+        """The arguments that make this input again."""

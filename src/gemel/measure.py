@@ -1,0 +1,330 @@
+"""A model measured on items it has not seen: embed once, then the figures of `evaluation`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gemel.errors import EvaluationError
+from gemel.evaluation import (
+    Compare,
+    Episodes,
+    Figure,
+    Verification,
+    accuracy,
+    draw_episodes,
+    fixed_trials,
+    nearest_support,
+    one_shot_credit,
+    prototypes,
+    retrieval,
+    verification,
+)
+from gemel.evaluation.retrieval import Retrieval
+from gemel.items import Indices, Items, Pairs
+from gemel.model import Siamese, read_items
+
+MOST_PAIRS = 10_000
+"""How many pairs of each kind verification draws from labelled items, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What `evaluate` measured.
+
+    Attributes:
+        verification: are these two the same?
+        episodes: N-way K-shot accuracy; None for a table of pairs.
+        retrieval: which items of the rest are of the query's class; None for a table of pairs.
+    """
+
+    verification: Verification
+    episodes: Figure | None
+    retrieval: Retrieval | None
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures there are."""
+        return (
+            *self.verification.figures,
+            *([] if self.episodes is None else [self.episodes]),
+            *([] if self.retrieval is None else self.retrieval.figures),
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.figures))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: every figure with its interval, count, seed and split."""
+        return {
+            "figures": [figure.as_dict() for figure in self.figures],
+            "verification": self.verification.as_dict(),
+        }
+
+
+def evaluate(
+    model: Siamese,
+    data: Items | Pairs,
+    *,
+    ways: int | None = None,
+    shots: int = 1,
+    trials: int = 400,
+    within_groups: bool = True,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> Evaluation:
+    """Verification, episodes and retrieval of `model` on `data`.
+
+    Args:
+        model: what is measured.
+        data: items of classes that the model was not trained on, or pairs.
+        ways: classes an episode; default: 20, or all where there are fewer.
+        shots: references of each class.
+        trials: episodes.
+        within_groups: take an episode's classes from one group, where there are groups.
+        seed: of the drawn pairs and episodes, and of the bootstraps.
+        skip_bad: go on without items that cannot be read.
+
+    Raises:
+        BadItemsError: items that cannot be read.
+        EvaluationError: the data allow no figures; the message says what is missing.
+    """
+    known, prepared = read_items(model.input, data, skip_bad=skip_bad)
+    embeddings = model.embed_prepared(prepared)
+    if isinstance(known, Pairs):
+        distance = pair_distance(model, embeddings)(known.left, known.right)
+        return Evaluation(_verify(model, distance, known.same, None, known.name, seed), None, None)
+    items = known
+    left, right, same = item_pairs(items, seed=seed)
+    identities = items.class_ids[left], items.class_ids[right]
+    distance = pair_distance(model, embeddings)(left, right)
+    return Evaluation(
+        _verify(model, distance, same, identities, items.name, seed),
+        one_shot_of(
+            model,
+            items,
+            embeddings,
+            ways=ways,
+            shots=shots,
+            trials=trials,
+            within_groups=within_groups,
+            seed=seed,
+        ),
+        retrieval(
+            lambda queries: model.distances(embeddings[queries], embeddings).numpy(),
+            items.class_ids,
+            split=items.name,
+            seed=seed,
+        ),
+    )
+
+
+def one_shot(
+    model: Siamese,
+    items: Items,
+    *,
+    ways: int | None = None,
+    shots: int = 1,
+    trials: int = 400,
+    within_groups: bool = True,
+    seed: int = 0,
+) -> Figure:
+    """The share of N-way K-shot trials that `model` gets right, with its interval.
+
+    A query is given to the class with the nearest reference; with `shots` above 1, to the class
+    with the nearest mean of references. Arguments and errors as in `evaluate`.
+    """
+    embeddings = model.embed(items)
+    return one_shot_of(
+        model,
+        items,
+        embeddings,
+        ways=ways,
+        shots=shots,
+        trials=trials,
+        within_groups=within_groups,
+        seed=seed,
+    )
+
+
+def one_shot_of(
+    model: Siamese,
+    items: Items,
+    embeddings: Float[Tensor, "items dim"],
+    *,
+    ways: int | None = None,
+    shots: int = 1,
+    trials: int = 400,
+    within_groups: bool = True,
+    seed: int = 0,
+) -> Figure:
+    """`one_shot` of items that are embedded already, row by row as in `items`."""
+    inside = within_groups and items.groups is not None
+    ways = ways if ways is not None else default_ways(items, within_groups=inside)
+    episodes = draw_item_episodes(
+        items, ways=ways, shots=shots, trials=trials, within_groups=inside, seed=seed
+    )
+    credit = one_shot_credit(episodes, comparison(model, embeddings, shots))
+    where = " within groups" if inside else ""
+    return accuracy(
+        credit, name=f"{ways}-way {shots}-shot accuracy{where}", split=items.name, seed=seed
+    )
+
+
+def draw_item_episodes(
+    items: Items,
+    *,
+    ways: int,
+    shots: int,
+    trials: int,
+    within_groups: bool,
+    seed: int,
+    queries: int | None = None,
+) -> Episodes:
+    """Episodes of `items`; where a drawer is known, references are by one and the query by another.
+
+    Raises:
+        EvaluationError: too few classes have enough items.
+    """
+    return draw_episodes(
+        items.class_ids,
+        ways=ways,
+        shots=shots,
+        trials=trials,
+        groups=items.groups,
+        within_groups=within_groups,
+        drawers=items.details.get("drawer") if shots == 1 and queries is None else None,
+        queries=queries,
+        seed=seed,
+    )
+
+
+def default_ways(items: Items, *, within_groups: bool) -> int:
+    """20, or as many classes as there are: in the largest group where trials stay within one."""
+    if not within_groups:
+        return min(20, len(items.classes))
+    _, sizes = np.unique(items.class_groups, return_counts=True)
+    return min(20, int(sizes.max()))
+
+
+def comparison(model: Siamese, embeddings: Float[Tensor, "items dim"], shots: int) -> Compare:
+    """How a query meets its ways: the nearest reference, or the nearest mean of several."""
+    if shots == 1:
+        return nearest_support(pair_distance(model, embeddings))
+    unit = model.metric.normalise(embeddings).numpy()
+    return prototypes(unit, lambda left, right: _measure(model, left, right))
+
+
+def pair_distance(
+    model: Siamese, embeddings: Float[Tensor, "items dim"]
+) -> Callable[[Indices, Indices], NDArray[np.float32]]:
+    """A function from indices [M] and [M] of items to their distances [M]."""
+    rows = embeddings.numpy()
+
+    def distance(left: Indices, right: Indices) -> NDArray[np.float32]:
+        return _measure(model, rows[left], rows[right])
+
+    return distance
+
+
+def item_pairs(
+    items: Items, *, most: int = MOST_PAIRS, seed: int = 0
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """Up to `most` pairs of each kind, drawn from labelled items: left [M], right [M], same [M].
+
+    A same pair is drawn by item, then by another item of its class, so that no class is left
+    out; a different pair by two items. No item is paired with itself.
+
+    Raises:
+        EvaluationError: no class has two items, or there is one class only.
+    """
+    ids = items.class_ids
+    counts = np.bincount(ids)
+    paired = np.flatnonzero(counts[ids] > 1)
+    if not len(paired) or len(counts) < 2:
+        raise EvaluationError(
+            f"{items.name} has {len(counts)} classes, of which {(counts > 1).sum()} have two or "
+            "more items; verification needs two classes, and one class with two items"
+        )
+    generator = np.random.default_rng(seed)
+    count = min(most, 10 * len(items))
+    order = np.argsort(ids, kind="stable")
+    place = np.empty(len(ids), dtype=np.int64)
+    place[order] = np.arange(len(ids))
+    start = np.searchsorted(ids[order], np.arange(len(counts)))  # [classes]
+
+    left = np.resize(generator.permutation(paired), count)
+    size, first = counts[ids[left]], start[ids[left]]
+    step = generator.integers(1, size)  # another member, never the item itself
+    right = order[first + (place[left] - first + step) % size]
+
+    other = np.resize(generator.permutation(len(ids)), count)
+    outside = len(ids) - counts[ids[other]]
+    jump = generator.integers(0, outside)  # over the item's own class
+    against = order[(start[ids[other]] + counts[ids[other]] + jump) % len(ids)]
+    same = np.repeat([True, False], count)
+    return np.concatenate([left, other]), np.concatenate([right, against]), same
+
+
+def lake(model: Siamese, runs: Any) -> Figure:
+    """The share of Lake's published 20-way one-shot trials that `model` gets right.
+
+    Args:
+        model: what is measured.
+        runs: of `gemel.data.lake_runs`.
+
+    Source: Lake, Salakhutdinov, Tenenbaum 2015, Science 350(6266).
+    """
+    distances = [
+        model.distances(model.embed(list(run.queries)), model.embed(list(run.references))).numpy()
+        for run in runs
+    ]
+    trials = fixed_trials(distances, [run.answers for run in runs])
+    return accuracy(
+        trials.credit,
+        name="20-way 1-shot accuracy, Lake's runs",
+        clusters=trials.run,
+        cluster_unit="runs",
+        split="omniglot/runs",
+        seed=0,
+    )
+
+
+def _verify(
+    model: Siamese,
+    distance: NDArray[np.float32],
+    same: NDArray[np.bool_],
+    identities: tuple[Indices, Indices] | None,
+    split: str,
+    seed: int,
+) -> Verification:
+    left, right = identities if identities is not None else (None, None)
+    return verification(
+        distance,
+        same,
+        threshold=model.threshold,
+        left_identity=left,
+        right_identity=right,
+        split=split,
+        seed=seed,
+    )
+
+
+@torch.no_grad()
+def _measure(
+    model: Siamese, left: NDArray[np.float32], right: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    device = next(model.metric.parameters(), torch.empty(0)).device
+    parts = [
+        model.metric(
+            torch.from_numpy(left[i : i + 65536]).to(device),
+            torch.from_numpy(right[i : i + 65536]).to(device),
+        ).cpu()
+        for i in range(0, len(left), 65536)
+    ]
+    return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)

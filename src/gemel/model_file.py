@@ -1,0 +1,95 @@
+"""A model as one file: weights as safetensors, and JSON for all the rest, in the file's header."""
+
+import hashlib
+import json
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gemel import storage
+from gemel.errors import ModelFileError
+from gemel.model import Siamese
+from gemel.parts import ENCODERS, INPUTS, METRICS, Saved, describe, restore
+
+Model = TypeVar("Model", bound=Siamese)
+
+
+def save(model: Siamese, path: str | PathLike[str]) -> None:
+    """Write `model` to the file `path`.
+
+    Raises:
+        ModelFileError: the file cannot be written.
+    """
+    facts = {
+        "written_by": storage.versions(),
+        "fingerprint": fingerprint(model),
+        "parts": _parts(model),
+        "views": model.views,
+        "block": model.block,
+        "threshold": model.threshold,
+        "training": model.training_summary,
+    }
+    storage.write(Path(path), "model", model.state_dict(), facts)
+
+
+def load(path: str | PathLike[str], *, encoder: nn.Module | None, kind: type[Model]) -> Model:
+    """The model in the file `path`; see `gemel.load`."""
+    path = Path(path)
+    tensors, facts = storage.read(path, "model")
+    try:
+        parts = facts["parts"]
+        model = kind(
+            restore(parts["input"], INPUTS, "input"),
+            restore(parts["encoder"], ENCODERS, "encoder", encoder),
+            restore(parts["metric"], METRICS, "metric"),
+            views=facts["views"],
+            block=facts["block"],
+        )
+        stated = facts["fingerprint"]
+        model.threshold = facts["threshold"]
+        model.training_summary = facts["training"]
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"{path}: its description is not as gemel writes it: {error!r}"
+        ) from error
+    storage.check_tensors(path, tensors, model.state_dict())
+    model.load_state_dict(tensors)
+    if fingerprint(model) != stated:
+        raise ModelFileError(
+            f"{path} is damaged: its weights or settings are not those it was saved with "
+            f"(fingerprint {stated[:12]} was stated); take the file anew from where it came"
+        )
+    return model
+
+
+def fingerprint(model: Siamese) -> str:
+    """SHA-256 over all that makes an embedding or a distance: parts, views, block and weights.
+
+    The threshold and the training summary are no part of it: a gallery stays valid when a model
+    is calibrated anew.
+    """
+    digest = hashlib.sha256()
+    settings = {"parts": _parts(model), "views": model.views, "block": model.block}
+    digest.update(json.dumps(settings, sort_keys=True).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _parts(model: Siamese) -> dict[str, Saved]:
+    return {
+        "input": describe(model.input, INPUTS),
+        "encoder": describe(model.encoder, ENCODERS),
+        "metric": describe(model.metric, METRICS),
+    }
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    array: np.ndarray[Any, Any] = flat.view(torch.uint8).numpy()
+    return array.tobytes()

@@ -1,0 +1,94 @@
+"""The one place where a name in a saved file, or on the command line, becomes an object."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from gemel import encoders, inputs, losses, metrics
+from gemel.errors import ModelFileError, SettingsError
+
+INPUTS: dict[str, Any] = {kind.__name__: kind for kind in (inputs.Images, inputs.Numbers)}
+ENCODERS: dict[str, type[nn.Module]] = {
+    kind.__name__: kind
+    for kind in (encoders.Conv, encoders.Dense, encoders.Koch, encoders.Residual)
+}
+METRICS: dict[str, type[nn.Module]] = {
+    kind.__name__: kind
+    for kind in (
+        metrics.Cosine,
+        metrics.Euclidean,
+        metrics.Mahalanobis,
+        metrics.Manhattan,
+        metrics.SquaredEuclidean,
+        metrics.WeightedL1,
+    )
+}
+
+Saved = dict[str, Any]
+
+
+def describe(part: Any, table: dict[str, Any]) -> Saved:
+    """A part as `{"name", "settings"}`; `settings` is None for one that gemel does not make."""
+    name = type(part).__name__
+    if table.get(name) is not type(part):
+        return {"name": f"{type(part).__module__}.{type(part).__qualname__}", "settings": None}
+    return {"name": name, "settings": part.settings()}
+
+
+def restore(saved: Saved, table: dict[str, Any], role: str, given: Any = None) -> Any:
+    """The part that `describe` described; one that gemel does not make must be `given`.
+
+    Raises:
+        ModelFileError: a custom part was not given, a given one is not wanted, or the name is
+            unknown.
+    """
+    name, settings = saved["name"], saved["settings"]
+    if settings is None:
+        if given is None:
+            raise ModelFileError(
+                f"this model's {role} is your own class {name}; a model file holds no code: "
+                f"make it and pass it in, gemel.load(path, {role}=...)"
+            )
+        return given
+    if given is not None:
+        raise ModelFileError(f"this model has its own {role}, {name}; load it without `{role}=`")
+    if name not in table:
+        raise ModelFileError(
+            f"unknown {role} {name!r}; this gemel knows {', '.join(sorted(table))}: "
+            "a newer gemel may have written the file"
+        )
+    return table[name](**settings)
+
+
+def named_encoder(name: str, dim: int | None) -> nn.Module:
+    """The encoder of a command-line word, such as "conv", with its defaults."""
+    kind = {kind.lower(): made for kind, made in ENCODERS.items()}[name]
+    return kind() if dim is None else kind(dim=dim)
+
+
+def named_metric(name: str) -> metrics.Metric:
+    """The metric of a command-line word, such as "squared-euclidean"."""
+    return METRICS[_camel(name)]()  # type: ignore[return-value]
+
+
+def named_loss(name: str, margin: float | None, metric: metrics.Metric) -> nn.Module:
+    """The loss of a command-line word; `margin` where it has one, `metric` where it mines.
+
+    Raises:
+        SettingsError: `margin` is given to a loss that has none.
+    """
+    with_margin: dict[str, Any] = {} if margin is None else {"margin": margin}
+    if margin is not None and name not in ("triplet", "contrastive"):
+        raise SettingsError(f"{name} has no margin; leave --margin out, or take triplet")
+    table: dict[str, Callable[[], nn.Module]] = {
+        "contrastive": lambda: losses.Contrastive(**with_margin),
+        "cross-entropy": lambda: losses.PairCrossEntropy(learn=True),
+        "supervised-contrastive": losses.SupervisedContrastive,
+        "triplet": lambda: losses.Triplet(metric, **with_margin),
+    }
+    return table[name]()
+
+
+def _camel(name: str) -> str:
+    return "".join({"l1": "L1"}.get(part, part.title()) for part in name.split("-"))

@@ -1,0 +1,275 @@
+"""`fit`: the training loop, read from top to bottom."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from gemel.errors import Problem
+from gemel.items import Items, Pairs
+from gemel.model import Siamese, read_items
+from gemel.sampling import Sampler
+from gemel.training import checkpoint
+from gemel.training.budget import Budget, rate_at
+from gemel.training.checkpoint import Keeper, State
+from gemel.training.interrupt import Interrupt
+from gemel.training.objective import Loss, default_loss, default_sampler
+from gemel.training.progress import Record, Reporter
+from gemel.training.step import Augment, Stepper
+from gemel.training.validation import Validator, hold_out
+from gemel.training.watch import Watch
+
+RECORD_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a training run did.
+
+    Attributes:
+        steps: how many steps it took, over all resumed parts.
+        seconds: how long they took.
+        stopped: why it ended: "budget" or "no better figure".
+        validation: the best validation figure, None where nothing was held out.
+        history: the records of the log.
+        skipped: the bad items that it went on without.
+    """
+
+    steps: int
+    seconds: float
+    stopped: str
+    validation: float | None
+    history: list[Record] = field(repr=False)
+    skipped: tuple[Problem, ...] = field(default=(), repr=False)
+
+
+def fit(
+    model: Siamese,
+    train: Items | Pairs,
+    *,
+    loss: Loss | None = None,
+    sampler: Callable[[Any], Sampler] | None = None,
+    augment: Augment | None = None,
+    validation: Items | Pairs | float | None = 0.1,
+    steps: int | None = None,
+    epochs: float | None = None,
+    minutes: float | None = None,
+    rate: float = 2e-3,
+    weight_decay: float = 1e-2,
+    patience: int | None = 5,
+    validations: int = 10,
+    seed: int = 0,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = 30.0,
+    log: str | PathLike[str] | None = None,
+    tensorboard: str | PathLike[str] | None = None,
+    progress: bool = False,
+    skip_bad: bool = False,
+    fabric: Fabric | None = None,
+) -> Fit:
+    """Train `model` on `train`, in place; its best weights are kept.
+
+    Args:
+        model: what is trained.
+        train: labelled items, or pairs.
+        loss: a `PairLoss`, a `TripletLoss`, or any callable `(embeddings [B, D], labels [B])`
+            that gives a scalar. Default: supervised contrastive; for pairs, contrastive.
+        sampler: a function from the training part to the sampler of its batches. Default:
+            what the loss needs, about 256 items a batch.
+        augment: called as `augment(batch, generator)` on input tensors; none unless given.
+        validation: data for the validation figure, or the share of the classes that is held out
+            for it; None keeps the last weights. Too few classes: nothing is held out.
+        steps: train this many steps; or
+        epochs: this many passes over the data; or
+        minutes: this long. Default: 5 minutes. The rate follows the budget.
+        rate: the peak rate of AdamW, warmed up over 5 % of the run, then lowered by a cosine.
+        weight_decay: of weights with two or more axes.
+        patience: stop after this many validations without a better figure; None never stops.
+        validations: how many times the validation figure is computed over the budget.
+        seed: decides every random draw. With a budget of steps or epochs, the same seed gives
+            the same weights to the bit on the same machine.
+        out: the model file to write at the end. While training, its checkpoint lies beside it.
+        resume: go on from the checkpoint of `out` if there is one.
+        checkpoint_seconds: how often the checkpoint is written.
+        log: a file for one JSON object a record.
+        tensorboard: a folder for TensorBoard.
+        progress: show a progress bar.
+        skip_bad: go on without items that cannot be read; `Fit.skipped` lists them.
+        fabric: where to run, such as `Fabric(accelerator="cuda", devices=2,
+            precision="bf16-mixed")`, launched already where it has several devices. Default:
+            one device, the best there is.
+
+    Raises:
+        SettingsError: settings that contradict each other or the data.
+        BadItemsError: items that cannot be read.
+        NonFiniteLossError: the loss is not a finite number.
+        TrainingError: a checkpoint of another run.
+        KeyboardInterrupt: passed on, after checkpoint and model are written.
+    """
+    if steps is epochs is minutes is None:
+        minutes = 5.0
+    budget = Budget(steps, epochs, minutes)
+    fabric = fabric if fabric is not None else Fabric(accelerator="auto", devices=1)
+    held: Items | Pairs | None
+    train, held = (
+        hold_out(train, validation, seed) if isinstance(validation, float) else (train, validation)
+    )
+    train, data = read_items(model.input, train, skip_bad=skip_bad)
+    model.input.learn(data)
+    loss = loss if loss is not None else default_loss(train)
+    batches = sampler(train) if sampler is not None else default_sampler(train, loss, seed)
+    validator = None if held is None else Validator(model, held, seed=seed, skip_bad=skip_bad)
+    stepper = Stepper(
+        model,
+        loss,
+        data,
+        batches,
+        augment,
+        rate=rate,
+        weight_decay=weight_decay,
+        seed=seed,
+        fabric=fabric,
+    )
+    first = fabric.is_global_zero
+    keeper = Keeper(
+        Path(out) if out is not None and first else None,
+        stepper.modules,
+        stepper.optimizer,
+        _identity(model, train, loss, batches, budget, rate, seed),
+        seconds=checkpoint_seconds,
+    )
+    state = keeper.resume(Path(out)) if resume and out is not None else State()
+    run = _Run(budget, stepper, validator, keeper, state, validations, patience)
+    try:
+        with (
+            torch.random.fork_rng(),
+            Reporter(
+                bar=progress and first,
+                log=Path(log) if log is not None and first else None,
+                tensorboard=Path(tensorboard) if tensorboard is not None and first else None,
+                history=state.history,
+            ) as reporter,
+        ):
+            stopped = run.loop(reporter)
+    except KeyboardInterrupt:
+        keeper.save(state)
+        _finish(model, train, state, loss, seed, validator, out if first else None)
+        raise
+    _finish(model, train, state, loss, seed, validator, out if first else None)
+    keeper.remove()
+    return Fit(state.step, state.seconds, stopped, state.best, state.history, data.skipped)
+
+
+@dataclass
+class _Run:
+    """A run, ready to go on from `state`."""
+
+    budget: Budget
+    stepper: Stepper
+    validator: Validator | None
+    keeper: Keeper
+    state: State
+    validations: int
+    patience: int | None
+
+    def loop(self, reporter: Reporter) -> str:
+        """Take steps until the budget is spent or the figure gets no better; say which."""
+        state, stepper, budget = self.state, self.stepper, self.budget
+        epoch = stepper.sampler.steps_per_epoch
+        watch = Watch(stepper.loss)
+        clock = checkpoint.Clock(state.seconds)
+        with stepper, Interrupt() as interrupt:
+            while (done := budget.progress(state, epoch)) < 1:
+                interrupt.check()
+                value, embeddings = stepper.step(state.step, done)
+                watch.look(embeddings, value)
+                state.step += 1
+                state.seconds = clock.seconds()
+                spent = budget.progress(state, epoch)
+                record: Record = {
+                    "step": state.step,
+                    "seconds": round(state.seconds, 3),
+                    "loss": value,
+                    "rate": stepper.rate * rate_at(done),
+                }
+                if int(spent * self.validations) > int(done * self.validations):
+                    self._validate(record)
+                if "validation" in record or state.step % RECORD_EVERY == 0:
+                    state.history.append(record)
+                    reporter.record(record)
+                reporter.step(min(spent, 1.0), value)
+                if self.patience is not None and state.since_best >= self.patience:
+                    return "no better figure"
+                self.keeper.save_if_due(state)
+        return "budget"
+
+    def _validate(self, record: Record) -> None:
+        """Put the validation figure in the record, and keep the weights if it is the best."""
+        if self.validator is None:
+            return
+        figure = record["validation"] = self.validator.figure()
+        if self.state.best is None or figure > self.state.best:
+            self.state.best, self.state.since_best = figure, 0
+            self.state.best_weights = checkpoint.copy_weights(self.stepper.model)
+        else:
+            self.state.since_best += 1
+
+
+def _identity(
+    model: Siamese,
+    train: Items | Pairs,
+    loss: Loss,
+    sampler: Sampler,
+    budget: Budget,
+    rate: float,
+    seed: int,
+) -> dict[str, Any]:
+    """What must agree for a checkpoint to be resumed."""
+    labels = train.labels if isinstance(train, Items) else train.same
+    return {
+        "data": hashlib.sha256(labels.tobytes()).hexdigest()[:16],
+        "items": len(train.values),
+        "encoder": type(model.encoder).__name__,
+        "loss": _name(loss),
+        "sampler": type(sampler).__name__,
+        "budget": vars(budget),
+        "rate": rate,
+        "seed": seed,
+    }
+
+
+def _finish(
+    model: Siamese,
+    train: Items | Pairs,
+    state: State,
+    loss: Loss,
+    seed: int,
+    validator: Validator | None,
+    out: str | PathLike[str] | None,
+) -> None:
+    """Put the best weights in, choose the threshold, note what was done, and write the model."""
+    if state.best_weights:
+        model.load_state_dict(state.best_weights)
+    model.threshold = None if validator is None else validator.threshold()
+    model.training_summary = {
+        "data": train.name,
+        "items": len(train.values),
+        "classes": len(train.classes) if isinstance(train, Items) else None,
+        "loss": _name(loss),
+        "steps": state.step,
+        "seconds": round(state.seconds, 1),
+        "seed": seed,
+        "validation": state.best,
+    }
+    if out is not None:
+        model.save(out)
+
+
+def _name(loss: Loss) -> str:
+    return getattr(loss, "__name__", type(loss).__name__)

@@ -1,0 +1,99 @@
+"""From a batch of indices and its embeddings to the loss, for the three kinds of loss."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gemel.errors import SettingsError
+from gemel.items import Indices, Items, Pairs
+from gemel.losses import Contrastive, PairLoss, SupervisedContrastive, TripletLoss
+from gemel.metrics import Metric
+from gemel.sampling import (
+    BalancedPairs,
+    ClassesByItems,
+    LabelBatch,
+    PairBatch,
+    Sampler,
+    TripletBatch,
+    Triplets,
+)
+
+Loss = Callable[..., Tensor]
+Batch = LabelBatch | PairBatch | TripletBatch
+
+
+def default_loss(train: Items | Pairs) -> Loss:
+    """Supervised contrastive for labelled items, contrastive for a table of pairs."""
+    return SupervisedContrastive() if isinstance(train, Items) else Contrastive()
+
+
+def default_sampler(train: Items | Pairs, loss: Loss, seed: int) -> Sampler:
+    """The batches that `loss` needs, of about 256 items, from what the training data offers.
+
+    Raises:
+        SettingsError: the loss needs labels and the data is a table of pairs.
+    """
+    if isinstance(loss, PairLoss):
+        return BalancedPairs(train, pairs=128, seed=seed)
+    if isinstance(train, Pairs):
+        raise SettingsError(
+            f"{type(loss).__name__} needs items with labels, and {train.name} holds pairs; "
+            "for pairs use a pair loss, such as gemel.losses.Contrastive()"
+        )
+    if isinstance(loss, TripletLoss):
+        return Triplets(train, triplets=85, seed=seed)
+    groups = 4 if len(set(train.class_groups)) >= 4 else None
+    return ClassesByItems(train, classes=64, per_class=4, groups=groups, seed=seed)
+
+
+def items_of(batch: Batch) -> Indices:
+    """The items of a batch in one row, each side after the other."""
+    if isinstance(batch, LabelBatch):
+        return batch.items
+    if isinstance(batch, PairBatch):
+        return np.concatenate([batch.left, batch.right])
+    return np.concatenate([batch.anchor, batch.positive, batch.negative])
+
+
+def compute(
+    loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], batch: Batch
+) -> Tensor:
+    """The loss of the embeddings of `items_of(batch)`: a scalar.
+
+    Raises:
+        SettingsError: loss and batch are of different kinds, or the loss gives no scalar.
+    """
+    value = _apply(loss, metric, embeddings, batch)
+    if not isinstance(value, Tensor) or value.ndim:
+        raise SettingsError(
+            f"the loss {_name(loss)} must give one scalar tensor; it gave "
+            f"{tuple(value.shape) if isinstance(value, Tensor) else value!r}"
+        )
+    return value
+
+
+def _apply(
+    loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], batch: Batch
+) -> Any:
+    device = embeddings.device
+    if isinstance(loss, PairLoss) and isinstance(batch, PairBatch):
+        left, right = embeddings.chunk(2)
+        return loss(metric(left, right), torch.from_numpy(batch.same).to(device))
+    if isinstance(loss, TripletLoss) and isinstance(batch, TripletBatch):
+        anchor, positive, negative = embeddings.chunk(3)
+        return loss(metric(anchor, positive), metric(anchor, negative))
+    if not isinstance(loss, PairLoss | TripletLoss) and isinstance(batch, LabelBatch):
+        return loss(embeddings, torch.from_numpy(batch.labels).to(device))
+    wanted = {PairBatch: "pairs", TripletBatch: "triplets", LabelBatch: "labelled items"}
+    raise SettingsError(
+        f"{_name(loss)} does not take batches of {wanted[type(batch)]}: give pair losses a "
+        "BalancedPairs sampler, triplet losses Triplets, all others ClassesByItems"
+    )
+
+
+def _name(loss: Loss) -> str:
+    return getattr(loss, "__name__", type(loss).__name__)
