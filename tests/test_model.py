@@ -184,7 +184,9 @@ class TestFile:
         with pytest.raises(ModelFileError, match="your own class"):
             gemel.load(tmp_path / "a.gemel")
         again = gemel.load(tmp_path / "a.gemel", encoder=Plain())
-        assert torch.equal(again.embed(as_pictures(symbols, 3)), model.embed(as_pictures(symbols, 3)))
+        assert torch.equal(
+            again.embed(as_pictures(symbols, 3)), model.embed(as_pictures(symbols, 3))
+        )
         with pytest.raises(ModelFileError, match="lacks the weight"):
             gemel.load(tmp_path / "a.gemel", encoder=nn.Sequential(nn.Flatten(), nn.Linear(256, 8)))
 

@@ -7,7 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gemel import data, encoders, errors, evaluation, inputs, losses, metrics, mining, sampling
+    from gemel import (
+        data,
+        encoders,
+        errors,
+        evaluation,
+        inputs,
+        losses,
+        measure,
+        metrics,
+        mining,
+        sampling,
+        training,
+    )
     from gemel.errors import GemelError
     from gemel.items import Items, Pairs
     from gemel.measure import evaluate, one_shot
@@ -18,23 +30,25 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Comparison",
+    "GemelError",
+    "Items",
+    "Pairs",
+    "Siamese",
     "data",
     "encoders",
     "errors",
     "evaluate",
     "evaluation",
     "fit",
-    "GemelError",
     "inputs",
-    "Items",
     "load",
     "losses",
+    "measure",
     "metrics",
     "mining",
     "one_shot",
-    "Pairs",
     "sampling",
-    "Siamese",
+    "training",
 ]
 
 _HOME = {

@@ -21,7 +21,12 @@ Say = Callable[[str], object]
 
 
 def run(
-    out: Path, *, omniglot: Path | None = None, minutes: float = 1.5, seed: int = 0, say: Say = print
+    out: Path,
+    *,
+    omniglot: Path | None = None,
+    minutes: float = 1.5,
+    seed: int = 0,
+    say: Say = print,
 ) -> dict[str, tuple[Figure, Figure]]:
     """Train, test beside nearest pixels, draw the pictures, leave the model in the folder `out`.
 
@@ -43,7 +48,13 @@ def run(
     model = new_model(seed)
     say(f"training a Siamese network for {minutes:g} minutes ...")
     done = fit(
-        model, train, augment=inputs.Warp(), minutes=minutes, seed=seed, progress=True, patience=None
+        model,
+        train,
+        augment=inputs.Warp(),
+        minutes=minutes,
+        seed=seed,
+        progress=True,
+        patience=None,
     )
     say(f"  {done.steps} steps; now tested on what it never saw:")
     tests = unseen_tests(seed)

@@ -171,8 +171,14 @@ def one_shot_of(
     )
     credit = one_shot_credit(episodes, comparison(model, embeddings, shots))
     where = " within groups" if inside else ""
+    groups = items.groups if inside else None
     return accuracy(
-        credit, name=f"{ways}-way {shots}-shot accuracy{where}", split=items.name, seed=seed
+        credit,
+        name=f"{ways}-way {shots}-shot accuracy{where}",
+        clusters=None if groups is None else groups[episodes.query],
+        cluster_unit="groups",
+        split=items.name,
+        seed=seed,
     )
 
 

@@ -65,7 +65,7 @@ class Siamese(nn.Module):
 
     def __init__(
         self,
-        input: Input,  # noqa: A002 (the house's word for this part)
+        input: Input,
         encoder: nn.Module,
         metric: Metric,
         *,
@@ -215,7 +215,7 @@ def load(path: str | PathLike[str], *, encoder: nn.Module | None = None) -> Siam
 
 
 def read_items(
-    input: Input,  # noqa: A002
+    input: Input,
     data: Data,
     *,
     skip_bad: bool = False,

@@ -135,7 +135,9 @@ def _image_augment(seen: Look) -> Augment:
 
 def _loss(items: Items | Pairs) -> Loss:
     return (
-        losses.SupervisedContrastive() if isinstance(items, Items) else losses.Contrastive(margin=0.5)
+        losses.SupervisedContrastive()
+        if isinstance(items, Items)
+        else losses.Contrastive(margin=0.5)
     )
 
 

@@ -64,7 +64,9 @@ class TestLearning:
         values = [record["loss"] for record in done.history]
         assert values[-1] < values[0]
 
-    @pytest.mark.parametrize("name", ["ContrastiveLoss", "TripletMarginLoss", "MultiSimilarityLoss"])
+    @pytest.mark.parametrize(
+        "name", ["ContrastiveLoss", "TripletMarginLoss", "MultiSimilarityLoss"]
+    )
     def test_losses_of_another_library(self, symbols: Items, name: str) -> None:
         library = pytest.importorskip("pytorch_metric_learning.losses")
         done = gemel.fit(fresh(), symbols, loss=getattr(library, name)(), steps=40, validation=None)
@@ -85,7 +87,9 @@ class TestLearning:
         model, plain = fresh(), fresh()
         gemel.fit(model, symbols, steps=1, rate=1e-2, weight_decay=0.1, validation=None, seed=3)
         batch = sampling.ClassesByItems(symbols, classes=64, per_class=4, groups=4, seed=3).batch(0)
-        stored = torch.from_numpy(np.stack([plain.input.read(symbols.values[i]) for i in batch.items]))
+        stored = torch.from_numpy(
+            np.stack([plain.input.read(symbols.values[i]) for i in batch.items])
+        )
         plain.train()
         value = losses.SupervisedContrastive()(
             plain.encoder(plain.input.tensor(stored)), torch.from_numpy(batch.labels)
@@ -209,7 +213,9 @@ class TestStopping:
 
 
 class TestSettings:
-    @pytest.mark.parametrize("budget", [{"steps": 0}, {"steps": 2, "minutes": 1.0}, {"minutes": -1.0}])
+    @pytest.mark.parametrize(
+        "budget", [{"steps": 0}, {"steps": 2, "minutes": 1.0}, {"minutes": -1.0}]
+    )
     def test_budget(self, budget: dict[str, float]) -> None:
         with pytest.raises(SettingsError, match="exactly one of steps, epochs and minutes"):
             Budget(**budget)  # type: ignore[arg-type]
@@ -226,9 +232,7 @@ class TestSettings:
         assert rate_at(1.0) == pytest.approx(0.0)
 
     def test_label_loss_on_pairs(self, symbols: Items) -> None:
-        pairs = Pairs(
-            symbols.values, np.array([0, 1]), np.array([2, 40]), np.array([True, False])
-        )
+        pairs = Pairs(symbols.values, np.array([0, 1]), np.array([2, 40]), np.array([True, False]))
         with pytest.raises(SettingsError, match="needs items with labels"):
             gemel.fit(fresh(), pairs, loss=losses.SupervisedContrastive(), steps=1, validation=None)
 

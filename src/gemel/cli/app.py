@@ -98,7 +98,9 @@ def train(
     dim: Annotated[int | None, typer.Option(help="Numbers an embedding.")] = None,
     metric: Annotated[Metric | None, typer.Option(help="The distance of embeddings.")] = None,
     loss: Annotated[Loss | None, typer.Option(help="What training lowers.")] = None,
-    margin: Annotated[float | None, typer.Option(help="Of the triplet or contrastive loss.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="Of the triplet or contrastive loss.")
+    ] = None,
     augment: Annotated[bool, typer.Option(help="Warp the images while training.")] = True,
     views: Annotated[int, typer.Option(help="Warped views averaged to one embedding.")] = 1,
     validation: Annotated[
@@ -205,7 +207,9 @@ def compare(
 @app.command()
 def embed(
     model: Model,
-    files: Annotated[list[str], typer.Argument(metavar="FILES", help="Images, or rows of numbers.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILES", help="Images, or rows of numbers.")
+    ],
     out: Annotated[Path, typer.Option(help="The .npz file to write: `vectors` and `names`.")],
 ) -> None:
     """Write the embeddings of items to a NumPy file."""
@@ -223,7 +227,9 @@ def embed(
 @app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="The data set: omniglot or mnist.")],
-    folder: Annotated[Path | None, typer.Argument(help="Where to put it [default: data/NAME].")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to put it [default: data/NAME].")
+    ] = None,
 ) -> None:
     """Download a data set from its publisher, and check it. Nothing else uses the network."""
     from gemel.data import fetch as fetch_data

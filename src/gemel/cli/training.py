@@ -63,13 +63,12 @@ def run(request: Request) -> None:
         kept, held = data.split_items(1 - (request.validation or 0.1), seed=request.seed)
     else:
         kept, held = hold_out(data, request.validation, request.seed)
-    metric = None if request.metric is None else named_metric(request.metric)
+    metric = named_metric(request.metric or "cosine")
     recipe = choose(
         kept,
         size=request.size,
         channels=request.channels,
         encoder=None if request.encoder is None else named_encoder(request.encoder, request.dim),
-        dim=request.dim,
         metric=metric,
         loss=None if request.loss is None else named_loss(request.loss, request.margin, metric),
         augment=request.augment,

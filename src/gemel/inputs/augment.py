@@ -1,12 +1,16 @@
 """Augmentation: warps and colour changes of whole batches, on tensors.
 
-Each is called as `augment(batch, generator)` and draws for every picture by itself, from the
-generator alone. Coordinates run from -1 to 1 over a side, y downwards; what comes from outside a
-picture is `fill`: 0 ("zeros"), the nearest pixel ("border") or its mirror image ("reflection").
+Each is called as `augment(batch, generator)` with a batch [B, C, H, W] of values from 0 to 1, and
+draws for every picture by itself, from the generator alone. Warps are maps from a place in the new
+picture to one in the old, measured in half sides from the middle, x to the right and y down; what
+comes from outside the picture is `fill`: a value, the nearest pixel ("border"), or the mirror
+image ("reflection").
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 import torch
@@ -17,122 +21,112 @@ from torch.nn import functional as F
 from gemel.errors import SettingsError
 
 Batch = Float[Tensor, "batch channels height width"]
-Grid = Float[Tensor, "batch height width 2"]
-Affines = Float[Tensor, "batch 2 3"]
+Field = Float[Tensor, "batch height width 2"]
+Maps = Float[Tensor, "batch 2 3"]
+Column = Float[Tensor, " batch"]
+Columns = Float[Tensor, "batch 2"]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-Fill = Literal["zeros", "border", "reflection"]
-GRID = 5
+Number = float | int
+Fill = Number | Literal["border", "reflection"]
+
+POINTS = 5  # a side of the grid of displacements
 
 
+@dataclass(frozen=True, kw_only=True)
 class Affine:
-    """Turn, scale, shear and shift, each component drawn with a chance of its own.
+    """Turn, scale, shear and shift; each component is drawn with a chance of its own.
 
-    Args:
+    Attributes:
         rotation: up to this many degrees either way.
-        scale: factors of width and of height, each drawn uniformly between these two.
+        scale: factors in x and in y, each drawn uniformly between these two.
         shear: up to this much in x and in y.
         shift: up to this share of a side in x and in y.
-        probability: the chance of each component to be drawn at all.
+        probability: the chance that a component is drawn at all.
         fill: what comes from outside the picture.
 
     Raises:
-        SettingsError: a strength is negative, or the chance is not between 0 and 1.
+        SettingsError: a strength is negative, `scale` does not rise from above 0, or
+            `probability` is above 1.
     """
 
-    def __init__(
-        self,
-        *,
-        rotation: float = 10.0,
-        scale: tuple[float, float] = (0.8, 1.2),
-        shear: float = 0.2,
-        shift: float = 0.08,
-        probability: float = 1.0,
-        fill: Fill = "zeros",
-    ) -> None:
-        _check_strengths(rotation=rotation, shear=shear, shift=shift, probability=probability)
-        if not 0 < scale[0] <= scale[1]:
-            raise SettingsError(f"`scale` must be two rising factors above 0; got {scale}")
-        if probability > 1:
-            raise SettingsError(f"`probability` must lie between 0 and 1; got {probability}")
-        self.rotation = rotation
-        self.scale = scale
-        self.shear = shear
-        self.shift = shift
-        self.probability = probability
-        self.fill = fill
+    rotation: Number = 10.0
+    scale: tuple[Number, Number] = (0.8, 1.2)
+    shear: Number = 0.2
+    shift: Number = 0.08
+    probability: Number = 1.0
+    fill: Fill = 0.0
+
+    def __post_init__(self) -> None:
+        _check_strengths(
+            rotation=self.rotation,
+            shear=self.shear,
+            shift=self.shift,
+            probability=self.probability,
+        )
+        if not 0 < self.scale[0] <= self.scale[1] < math.inf:
+            raise SettingsError(f"`scale` must be two rising factors above 0; got {self.scale}")
+        if self.probability > 1:
+            raise SettingsError(f"`probability` must lie between 0 and 1; got {self.probability}")
 
     @classmethod
-    def koch(cls, size: int = 105) -> "Affine":
-        """The distortions of Koch 2015: +-10 degrees, shear +-0.3, scale 0.8 to 1.2, shift +-2 of
-        105 pixels; each component in x and in y with a chance of one half.
+    def koch(cls) -> "Affine":
+        """The distortions of Koch et al. 2015, for pictures of any size.
+
+        Up to 10 degrees, scale 0.8 to 1.2, shear 0.3, shift 2 of 105 pixels, each component in x
+        and in y with a chance of one half.
         """
-        return cls(rotation=10, scale=(0.8, 1.2), shear=0.3, shift=2 / size, probability=0.5)
+        return cls(rotation=10, scale=(0.8, 1.2), shear=0.3, shift=2 / 105, probability=0.5)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch, each picture mapped by an affine map of its own."""
-        return _sample(batch, _affine_grid(self.maps(len(batch), generator), batch), self.fill)
-
-    def maps(self, count: int, generator: torch.Generator) -> Affines:
-        """`count` maps from places in the new picture to places in the old one."""
-        draw = _Draws(count, generator, self.probability)
-        low, high = self.scale
-        turn = draw(-math.radians(self.rotation), math.radians(self.rotation), 0.0)
-        wide, tall = draw(low, high, 1.0), draw(low, high, 1.0)
-        shear_x, shear_y = draw(-self.shear, self.shear, 0.0), draw(-self.shear, self.shear, 0.0)
-        right, down = draw(-self.shift, self.shift, 0.0), draw(-self.shift, self.shift, 0.0)
-        return _compose(turn, wide, tall, shear_x, shear_y, 2 * right, 2 * down)
-
-    def __repr__(self) -> str:
-        return (
-            f"Affine(rotation={self.rotation:g}, scale={self.scale}, shear={self.shear:g}, "
-            f"shift={self.shift:g}, probability={self.probability:g})"
+        count, (low, high) = len(batch), self.scale
+        drawn = uniform(count, 7, generator)  # [B, 7] in -1..1
+        chosen = torch.rand(count, 7, generator=generator, device=generator.device)
+        drawn = torch.where(chosen < self.probability, drawn, torch.nan)
+        scale = (low + high) / 2 + (high - low) / 2 * drawn[:, 1:3]
+        maps = affine_maps(
+            turn=math.radians(self.rotation) * drawn[:, 0].nan_to_num(0.0),
+            scale=scale.nan_to_num(1.0),
+            shear=self.shear * drawn[:, 3:5].nan_to_num(0.0),
+            shift=self.shift * drawn[:, 5:7].nan_to_num(0.0),
         )
+        return resample(batch, maps.to(batch), self.fill)
 
 
+@dataclass(frozen=True)
 class Elastic:
     """Smooth random displacement: a 5 x 5 grid of normal numbers, enlarged by bicubic curves.
 
-    Source: the idea is of Simard, Steinkraus, Platt 2003, "Best practices for convolutional
-    neural networks"; they smooth a field of all pixels instead.
+    The idea is that of Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural
+    networks", who smooth a field of all pixels instead.
 
-    Args:
-        strength: standard deviation of the grid, in half sides of the picture.
+    Attributes:
+        strength: the standard deviation of the grid's numbers, in half sides of the picture.
         fill: what comes from outside the picture.
 
     Raises:
         SettingsError: `strength` is negative.
     """
 
-    def __init__(self, strength: float = 0.04, *, fill: Fill = "zeros") -> None:
-        _check_strengths(strength=strength)
-        self.strength = strength
-        self.fill = fill
+    strength: Number = 0.04
+    fill: Fill = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_strengths(strength=self.strength)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch, each picture displaced by a field of its own."""
-        still = torch.eye(2, 3, device=batch.device).expand(len(batch), 2, 3)
-        grid = _affine_grid(still, batch) + self.field(batch, generator)
-        return _sample(batch, grid, self.fill)
-
-    def field(self, batch: Batch, generator: torch.Generator) -> Grid:
-        """One displacement of each pixel of each picture."""
-        coarse = self.strength * torch.randn(
-            len(batch), 2, GRID, GRID, generator=generator, device=generator.device
-        ).to(batch)
-        size = (batch.shape[2], batch.shape[3])
-        fine = F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
-        return fine.permute(0, 2, 3, 1)
-
-    def __repr__(self) -> str:
-        return f"Elastic({self.strength:g})"
+        still = torch.eye(2, 3).to(batch).expand(len(batch), 2, 3)
+        return resample(batch, still, self.fill, displacements(batch, self.strength, generator))
 
 
+@dataclass(frozen=True, kw_only=True)
 class Warp:
     """An affine and an elastic warp in one: pictures are sampled once, so they blur once.
 
-    Args:
+    Attributes:
         rotation: up to this many degrees either way.
-        scale: width and height are each multiplied by up to e to the power of +-`scale`.
+        scale: sides are multiplied by up to e to the power of +-`scale`.
         shear: up to this much in x.
         shift: up to this share of a side in x and in y.
         elastic: strength of the elastic part, as in `Elastic`.
@@ -142,123 +136,143 @@ class Warp:
         SettingsError: a strength is negative.
     """
 
-    def __init__(
-        self,
-        *,
-        rotation: float = 12.0,
-        scale: float = 0.2,
-        shear: float = 0.2,
-        shift: float = 0.09,
-        elastic: float = 0.04,
-        fill: Fill = "zeros",
-    ) -> None:
-        _check_strengths(rotation=rotation, scale=scale, shear=shear, shift=shift)
-        self.rotation = rotation
-        self.scale = scale
-        self.shear = shear
-        self.shift = shift
-        self.fill = fill
-        self.elastic = Elastic(elastic, fill=fill)
+    rotation: Number = 12.0
+    scale: Number = 0.2
+    shear: Number = 0.2
+    shift: Number = 0.09
+    elastic: Number = 0.04
+    fill: Fill = 0.0
+
+    def __post_init__(self) -> None:
+        _check_strengths(
+            rotation=self.rotation,
+            scale=self.scale,
+            shear=self.shear,
+            shift=self.shift,
+            elastic=self.elastic,
+        )
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch, each picture warped by a map of its own."""
-        draw = _Draws(len(batch), generator, 1.0)
-        turn = draw(-math.radians(self.rotation), math.radians(self.rotation), 0.0)
-        wide = draw(-self.scale, self.scale, 0.0).exp()
-        tall = draw(-self.scale, self.scale, 0.0).exp()
-        shear = draw(-self.shear, self.shear, 0.0)
-        right, down = draw(-self.shift, self.shift, 0.0), draw(-self.shift, self.shift, 0.0)
-        maps = _compose(turn, wide, tall, shear, torch.zeros_like(shear), 2 * right, 2 * down)
-        grid = _affine_grid(maps, batch)
-        if self.elastic.strength:
-            grid = grid + self.elastic.field(batch, generator)
-        return _sample(batch, grid, self.fill)
-
-    def __repr__(self) -> str:
-        return (
-            f"Warp(rotation={self.rotation:g}, scale={self.scale:g}, shear={self.shear:g}, "
-            f"shift={self.shift:g}, elastic={self.elastic.strength:g})"
+        drawn = uniform(len(batch), 6, generator)  # [B, 6] in -1..1
+        shear = self.shear * drawn[:, 3]
+        maps = affine_maps(
+            turn=math.radians(self.rotation) * drawn[:, 0],
+            scale=(self.scale * drawn[:, 1:3]).exp(),
+            shear=torch.stack([shear, torch.zeros_like(shear)], 1),
+            shift=self.shift * drawn[:, 4:6],
         )
+        moved = displacements(batch, self.elastic, generator) if self.elastic else None
+        return resample(batch, maps.to(batch), self.fill, moved)
 
 
+@dataclass(frozen=True)
 class Crop:
-    """A random part of the picture, enlarged to the whole.
+    """A random part of each picture, enlarged to the whole.
 
-    Args:
-        least: the smallest share of a side that is kept.
+    Attributes:
+        least: the smallest share of the sides that is kept; height and width keep their ratio.
 
     Raises:
         SettingsError: `least` is not above 0 and at most 1.
     """
 
-    def __init__(self, least: float = 0.8) -> None:
-        if not 0 < least <= 1:
-            raise SettingsError(f"`least` must be above 0 and at most 1; got {least}")
-        self.least = least
+    least: Number = 0.8
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least <= 1:
+            raise SettingsError(f"`least` must be above 0 and at most 1; got {self.least}")
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The batch, each picture cut by a square window of its own."""
-        draw = _Draws(len(batch), generator, 1.0)
-        side = draw(self.least, 1.0, 1.0)
-        right, down = (1 - side) * draw(-1.0, 1.0, 0.0), (1 - side) * draw(-1.0, 1.0, 0.0)
-        zero = torch.zeros_like(side)
-        maps = torch.stack(
-            [torch.stack([side, zero, right], 1), torch.stack([zero, side, down], 1)], 1
+        """The batch, each picture cut by a window of its own."""
+        drawn = uniform(len(batch), 3, generator)  # [B, 3] in -1..1
+        side = 1 - (1 - self.least) * (1 + drawn[:, :1]) / 2
+        maps = affine_maps(
+            turn=torch.zeros_like(drawn[:, 0]),
+            scale=side.expand(-1, 2),
+            shear=torch.zeros_like(drawn[:, 1:]),
+            shift=(1 - side) / 2 * drawn[:, 1:],
         )
-        return _sample(batch, _affine_grid(maps, batch), "border")
-
-    def __repr__(self) -> str:
-        return f"Crop({self.least:g})"
+        return resample(batch, maps.to(batch), "border")
 
 
+@dataclass(frozen=True, kw_only=True)
 class Flip:
-    """Left and right exchanged, with a chance of one half a picture."""
+    """Mirror images.
+
+    Attributes:
+        across: the chance of a picture to have left and right exchanged.
+        down: the chance of a picture to have top and bottom exchanged.
+
+    Raises:
+        SettingsError: a chance is not between 0 and 1.
+    """
+
+    across: Number = 0.5
+    down: Number = 0.0
+
+    def __post_init__(self) -> None:
+        for name, chance in (("across", self.across), ("down", self.down)):
+            if not 0 <= chance <= 1:
+                raise SettingsError(f"`{name}` must lie between 0 and 1; got {chance}")
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch, some of it mirrored."""
-        chosen = _Draws(len(batch), generator, 1.0)(0.0, 1.0, 0.0) < 0.5
-        return torch.where(chosen.view(-1, 1, 1, 1).to(batch.device), batch.flip(3), batch)
+        drawn = torch.rand(len(batch), 2, generator=generator, device=generator.device)
+        for column, (axis, chance) in enumerate(((3, self.across), (2, self.down))):
+            chosen = (drawn[:, column] < chance).to(batch.device)
+            batch = torch.where(chosen[:, None, None, None], batch.flip(axis), batch)
+        return batch
 
-    def __repr__(self) -> str:
-        return "Flip()"
 
-
+@dataclass(frozen=True, kw_only=True)
 class Colour:
-    """Brightness, contrast and, where there are three channels, the balance of colours.
+    """Brightness, contrast and, where there are three channels, saturation.
 
-    Args:
-        strength: each factor is drawn between 1 - strength and 1 + strength.
+    The values are multiplied by factors drawn between 1 - s and 1 + s: brightness multiplies them
+    as they are, contrast their distance from the picture's mean grey, saturation their distance
+    from each pixel's grey (0.299 R + 0.587 G + 0.114 B, ITU-R BT.601).
+
+    Attributes:
+        brightness: s of brightness.
+        contrast: s of contrast.
+        saturation: s of saturation.
 
     Raises:
-        SettingsError: `strength` is negative.
+        SettingsError: a strength is negative or above 1.
     """
 
-    def __init__(self, strength: float = 0.2) -> None:
-        _check_strengths(strength=strength)
-        self.strength = strength
+    brightness: Number = 0.2
+    contrast: Number = 0.2
+    saturation: Number = 0.2
+
+    def __post_init__(self) -> None:
+        strengths = {name: getattr(self, name) for name in ("brightness", "contrast", "saturation")}
+        _check_strengths(**strengths)
+        for name, value in strengths.items():
+            if value > 1:
+                raise SettingsError(f"`{name}` must be at most 1; got {value}")
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch, each picture with factors of its own; values stay between 0 and 1."""
-        draw = _Draws(len(batch), generator, 1.0)
-        low, high = 1 - self.strength, 1 + self.strength
-        brightness = draw(low, high, 1.0).view(-1, 1, 1, 1).to(batch.device)
-        contrast = draw(low, high, 1.0).view(-1, 1, 1, 1).to(batch.device)
-        middle = batch.mean((1, 2, 3), keepdim=True)
-        changed = ((batch - middle) * contrast + middle) * brightness
-        if batch.shape[1] == 3:
-            balance = torch.stack([draw(low, high, 1.0) for _ in range(3)], 1)
-            changed = changed * balance.view(-1, 3, 1, 1).to(batch.device)
-        return changed.clamp(0, 1)
-
-    def __repr__(self) -> str:
-        return f"Colour({self.strength:g})"
+        drawn = uniform(len(batch), 3, generator).to(batch)[:, :, None, None, None]
+        batch = batch * (1 + self.brightness * drawn[:, 0])
+        mean = _grey(batch).mean((2, 3), keepdim=True)
+        batch = mean + (batch - mean) * (1 + self.contrast * drawn[:, 1])
+        grey = _grey(batch)
+        batch = grey + (batch - grey) * (1 + self.saturation * drawn[:, 2])
+        return batch.clamp(0, 1)
 
 
+@dataclass(frozen=True)
 class Chain:
-    """Several augmentations, one after the other."""
+    """Several augmentations, one after the other.
 
-    def __init__(self, parts: Sequence[Augment]) -> None:
-        self.parts = tuple(parts)
+    Attributes:
+        parts: what is applied, the first first.
+    """
+
+    parts: Sequence[Augment]
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch after all parts."""
@@ -266,47 +280,71 @@ class Chain:
             batch = part(batch, generator)
         return batch
 
-    def __repr__(self) -> str:
-        return f"Chain({', '.join(map(repr, self.parts))})"
+
+def uniform(
+    count: int, columns: int, generator: torch.Generator
+) -> Float[Tensor, "{count} {columns}"]:
+    """Numbers drawn uniformly from -1..1, on the generator's device."""
+    return 2 * torch.rand(count, columns, generator=generator, device=generator.device) - 1
 
 
-class _Draws:
-    """Uniform numbers, one a picture; some of them left out by chance."""
+def affine_maps(*, turn: Column, scale: Columns, shear: Columns, shift: Columns) -> Maps:
+    """Maps of places in the new picture to the old: (rotation x [scale and shear]) and shift.
 
-    def __init__(self, count: int, generator: torch.Generator, probability: float) -> None:
-        self.count = count
-        self.generator = generator
-        self.probability = probability
-
-    def __call__(self, low: float, high: float, neutral: float) -> Float[Tensor, " batch"]:
-        where = {"generator": self.generator, "device": self.generator.device}
-        drawn = torch.rand(self.count, **where) * (high - low) + low  # type: ignore[call-overload]
-        if self.probability >= 1:
-            return drawn  # type: ignore[no-any-return]
-        chosen = torch.rand(self.count, **where) < self.probability  # type: ignore[call-overload]
-        return torch.where(chosen, drawn, torch.full_like(drawn, neutral))
-
-
-def _compose(
-    turn: Tensor, wide: Tensor, tall: Tensor, shear_x: Tensor, shear_y: Tensor, right: Tensor, down: Tensor
-) -> Affines:
-    """Rotation times (scale and shear), then the shift."""
+    Args:
+        turn: radians, clockwise as seen in the old picture.
+        scale: factors in x and in y; above 1, what is shown becomes smaller.
+        shear: how far x moves with y, and y with x.
+        shift: shares of a side, in x and in y.
+    """
     cos, sin = turn.cos(), turn.sin()
     rotation = torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1)
-    stretch = torch.stack([torch.stack([wide, shear_x], 1), torch.stack([shear_y, tall], 1)], 1)
-    shift = torch.stack([right, down], 1)[:, :, None]
-    return torch.cat([rotation @ stretch, shift], 2)
+    stretch = torch.diag_embed(scale) + torch.diag_embed(shear).flip(2)
+    return torch.cat([rotation @ stretch, 2 * shift[:, :, None]], 2)
 
 
-def _affine_grid(maps: Affines, batch: Batch) -> Grid:
-    return F.affine_grid(maps.to(batch), list(batch.shape), align_corners=False)
+def displacements(batch: Batch, strength: Number, generator: torch.Generator) -> Field:
+    """For each pixel of each picture a displacement (x, y), in half sides."""
+    coarse = torch.randn(
+        len(batch), 2, POINTS, POINTS, generator=generator, device=generator.device
+    )
+    rows, columns = (_enlarging(side).to(batch) for side in batch.shape[2:])
+    fine = rows @ (strength * coarse.to(batch)) @ columns.T  # [B, 2, H, W]
+    return fine.permute(0, 2, 3, 1)
 
 
-def _sample(batch: Batch, grid: Grid, fill: Fill) -> Batch:
-    return F.grid_sample(batch, grid, mode="bilinear", padding_mode=fill, align_corners=False)
+@cache
+def _enlarging(side: int) -> Float[Tensor, "{side} points"]:
+    """The matrix of bicubic enlargement from `POINTS` to `side`, which is linear and separable."""
+    each = torch.eye(POINTS)[None, None]
+    return F.interpolate(each, size=(side, POINTS), mode="bicubic", align_corners=True)[0, 0]
 
 
-def _check_strengths(**strengths: float) -> None:
+def resample(batch: Batch, maps: Maps, fill: Fill, moved: Field | None = None) -> Batch:
+    """Each picture as its map, and the displacements `moved`, show it; bilinear.
+
+    The maps turn and shear in pixels, so a picture that is not square is turned, not skewed.
+    """
+    aspect = batch.shape[2] / batch.shape[3]
+    ratio = torch.tensor([[1.0, aspect, 1.0], [1 / aspect, 1.0, 1.0]])
+    grid = F.affine_grid(maps * ratio.to(maps), list(batch.shape), align_corners=False)
+    if moved is not None:
+        grid = grid + moved
+    if isinstance(fill, str):
+        return F.grid_sample(batch, grid, padding_mode=fill, align_corners=False)
+    if fill == 0:
+        return F.grid_sample(batch, grid, align_corners=False)
+    return F.grid_sample(batch - fill, grid, align_corners=False) + fill
+
+
+def _grey(batch: Batch) -> Float[Tensor, "batch 1 height width"]:
+    if batch.shape[1] != 3:
+        return batch.mean(1, keepdim=True)
+    weights = torch.tensor([0.299, 0.587, 0.114]).to(batch)
+    return (batch * weights[:, None, None]).sum(1, keepdim=True)
+
+
+def _check_strengths(**strengths: Number) -> None:
     for name, value in strengths.items():
-        if value < 0:
-            raise SettingsError(f"`{name}` must be 0 or more; got {value}")
+        if not 0 <= value < math.inf:
+            raise SettingsError(f"`{name}` must be a number of 0 or more; got {value}")

@@ -13,9 +13,13 @@ Stored = NDArray[Any]
 
 @runtime_checkable
 class Input(Protocol):
-    """Turns raw items to tensors, the same way at training, test and serving."""
+    """Turns raw items to tensors, the same way at training, test and serving.
+
+    `type(input)(**input.settings())` makes it again; the settings are JSON.
+    """
 
     kind: Kind
+    """What the items are."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -26,10 +30,14 @@ class Input(Protocol):
         """The type of the stored form: "uint8" or "float32"."""
 
     def read(self, value: Any, origin: str = "") -> Stored:
-        """A raw item in the form that is stored, of shape `shape`."""
+        """A raw item in the form that is stored, of shape `shape`.
+
+        Raises:
+            DataError: it cannot be read; the message names `origin`.
+        """
 
     def learn(self, stored: Any) -> None:
-        """Take statistics from the stored training items, where the input has any."""
+        """Take statistics from the training items, a `Prepared`, where the input has any."""
 
     def tensor(self, stored: Tensor) -> Tensor:
         """A stored batch [B, *shape] as the float tensor that the encoder takes."""

@@ -52,15 +52,19 @@ def draw_episodes(episodes: Sequence[Episode], title: str) -> Canvas:
     depths = [_depth(episode) for episode in episodes]
     rows = sum(depth + 1 for depth in depths)
     canvas = Canvas(figsize=(0.52 * ways + 0.4, 0.6 * rows + 0.45 * len(episodes) + 0.5), dpi=130)
-    canvas.suptitle(title, fontsize=11, x=0.02, ha="left")
-    parts = np.atleast_1d(
-        canvas.subfigures(len(episodes), 1, height_ratios=[depth + 1.6 for depth in depths])
-    )
+    heights = [0.7, *(depth + 1.6 for depth in depths)]
+    head, *parts = canvas.subfigures(len(episodes) + 1, 1, height_ratios=heights)
+    head.text(0.02, 0.5, title, fontsize=11, va="center")
     for part, episode, depth in zip(parts, episodes, depths, strict=True):
         part.suptitle(episode.title, fontsize=9, x=0.02, y=0.99, ha="left", color=GREY)
         grid = part.subplots(depth + 1, ways, squeeze=False)
         part.subplots_adjust(
-            left=0.02, right=0.98, top=1 - 0.42 / (depth + 1.6), bottom=0.03, wspace=0.12, hspace=0.3
+            left=0.02,
+            right=0.98,
+            top=1 - 0.42 / (depth + 1.6),
+            bottom=0.03,
+            wspace=0.12,
+            hspace=0.3,
         )
         for axes in grid.flat:
             axes.axis("off")

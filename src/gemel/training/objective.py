@@ -76,9 +76,7 @@ def compute(
     return value
 
 
-def _apply(
-    loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], batch: Batch
-) -> Any:
+def _apply(loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], batch: Batch) -> Any:
     device = embeddings.device
     if isinstance(loss, PairLoss) and isinstance(batch, PairBatch):
         left, right = embeddings.chunk(2)

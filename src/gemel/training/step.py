@@ -103,7 +103,11 @@ class Stepper:
         return loss, embeddings.detach()
 
     def _embed(self, number: int, items: Indices) -> Tensor:
-        """The embeddings [B, D] of `items`, of which each process computes its share."""
+        """The embeddings [B, D] of `items`, of which each process computes its share.
+
+        Where the processes do not divide the batch, its first items are embedded twice, and count
+        twice in shared batch norms; in the loss they count once.
+        """
         world, rank = self.fabric.world_size, self.fabric.global_rank
         share = -(-len(items) // world)
         filled = np.resize(items, share * world)  # the first items again, where it is uneven

@@ -21,9 +21,11 @@ def hold_out(train: Data, share: float, seed: int) -> tuple[Data, Data | None]:
     """
     if share <= 0 or (isinstance(train, Items) and round(len(train.classes) * share) < 2):
         return train, None
+    if isinstance(train, Items):
+        return train.split_classes(1 - share, seed=seed)
     try:
         return train.split_classes(1 - share, seed=seed)
-    except DataError:
+    except DataError:  # one identity, or a part without one of the kinds
         return train, None
 
 

@@ -1,0 +1,75 @@
+"""Readers, one file a format: a path in, `Items` or `Pairs` out. And symbols drawn by code.
+
+Each reader is imported when it is first used: `gemel.data.folder("photos")`. None needs torch.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gemel.data.arrays import arrays, pair_arrays
+    from gemel.data.digits import digits
+    from gemel.data.drawn import drawn
+    from gemel.data.fetch import fetch
+    from gemel.data.folder import folder
+    from gemel.data.items_csv import items_csv
+    from gemel.data.mnist import mnist
+    from gemel.data.omniglot import lake_runs, omniglot
+    from gemel.data.pairs_csv import pairs_csv
+    from gemel.data.pictures import read_picture
+    from gemel.data.read import read
+    from gemel.data.turns import quarter_turns
+
+__all__ = [
+    "arrays",
+    "digits",
+    "drawn",
+    "fetch",
+    "folder",
+    "items_csv",
+    "lake_runs",
+    "mnist",
+    "omniglot",
+    "pair_arrays",
+    "pairs_csv",
+    "quarter_turns",
+    "read",
+    "read_picture",
+]
+
+_FILES = {name: name for name in __all__} | {
+    "lake_runs": "omniglot",
+    "pair_arrays": "arrays",
+    "quarter_turns": "turns",
+    "read_picture": "pictures",
+}
+
+
+class _Readers(ModuleType):
+    """This package, in which `folder` stays the function when the file folder.py is imported.
+
+    Python sets a package's attribute to each file of it that is imported, which would put a
+    module in the place of the function of the same name.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if isinstance(value, ModuleType) and name in _FILES:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Readers
+
+
+def __getattr__(name: str) -> object:
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,13 @@
+"""Encoders: modules from a batch of input tensors to embeddings [B, D].
+
+Each takes its settings when made and the shape of one item in `build(shape)`, which makes the
+layers with weights drawn from torch's generator (`Siamese` seeds it first). Any other `nn.Module`
+from [B, *shape] to [B, D] is as good.
+"""
+
+from gemel.encoders.conv import Conv
+from gemel.encoders.dense import Dense
+from gemel.encoders.koch import Koch
+from gemel.encoders.residual import Residual
+
+__all__ = ["Conv", "Dense", "Koch", "Residual"]

@@ -1,0 +1,240 @@
+"""Retrieval: each item asks for its like among all others. Recall@k and mean average precision.
+
+Where distances tie, a figure is its expected value over all orders of the tied items.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import ArrayLike, NDArray
+
+from gemel.errors import EvaluationError, SettingsError
+from gemel.evaluation.curves import check_finite
+from gemel.evaluation.intervals import Figure, bootstrap, figure
+
+Rows = Callable[[NDArray[np.int64]], NDArray[np.floating[Any]]]
+"""From query indices [Q] to their distances to all items [Q, N]."""
+
+_DISTANCES_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What `retrieval` measured.
+
+    Attributes:
+        recall: recall@k for each k asked for.
+        mean_average_precision: mAP.
+        queries: how many items asked.
+        left_out: how many did not, having no other item of their class.
+    """
+
+    recall: tuple[Figure, ...]
+    mean_average_precision: Figure
+    queries: int
+    left_out: int
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures."""
+        return (*self.recall, self.mean_average_precision)
+
+    def __str__(self) -> str:
+        counts = (
+            f"{self.queries:,} queries, {self.left_out:,} items left out (alone in their class)"
+        )
+        methods = {one.method: None for one in self.figures}  # each once, in order
+        last = f"{counts}; 95 % intervals: {'; '.join(methods)}"
+        return "\n".join([*map(str, self.figures), last])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "figures": [one.as_dict() for one in self.figures],
+            "queries": self.queries,
+            "left_out": self.left_out,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class RelevantRanks:
+    """Where the relevant items stand when all items but the query are ordered by distance.
+
+    Attributes:
+        start: [R] for each relevant item the rank (from 0) at which its tie begins.
+        size: [R] how many items are in its tie: itself, and all others of the same distance.
+    """
+
+    start: Int[NDArray[np.int64], " relevant"]
+    size: Int[NDArray[np.int64], " relevant"]
+
+
+def relevant_ranks(
+    distance: Float[NDArray[Any], " items"], relevant: Bool[NDArray[np.bool_], " items"], query: int
+) -> RelevantRanks:
+    """The ranks of the `relevant` [N] items by `distance` [N] from item `query`, which has none."""
+    others = np.delete(distance, query)
+    found = others[np.delete(relevant, query)]
+    others.sort()
+    start = np.searchsorted(others, found, side="left")
+    return RelevantRanks(start, np.searchsorted(others, found, side="right") - start)
+
+
+def recall_at(ranks: RelevantRanks, k: int) -> float:
+    """The chance that a relevant item is among the nearest `k`: 0 or 1 where nothing ties.
+
+    This is the recall@k of metric learning, also called hit rate, not the share of all relevant
+    items that are found. Source: Jegou, Douze, Schmid 2011, "Product quantization for nearest
+    neighbor search", TPAMI 33(1).
+
+    Only the tie with the nearest relevant items decides. Of its m items, r of them relevant, s
+    reach the first k; that all s are others has the chance (m - r)/m * (m - r - 1)/(m - 1) * ...
+    of s factors.
+    """
+    first = int(ranks.start.min())
+    tied = ranks.start == first
+    size, right = int(ranks.size[tied][0]), int(tied.sum())
+    drawn = np.arange(min(max(k - first, 0), size))
+    return float(1 - np.prod(np.maximum(size - right - drawn, 0) / (size - drawn)))
+
+
+def average_precision(ranks: RelevantRanks) -> float:
+    """The mean, over the relevant items, of the precision at the item's rank.
+
+    Without ties it is scikit-learn's `average_precision_score`. In a tie of m items, r of them
+    relevant and R relevant before it, the j-th place is relevant with chance r/m, and then
+    R + 1 + (j - 1)(r - 1)/(m - 1) relevant items have been seen on average. Source: McSherry and
+    Najork 2008, "Computing information retrieval performance measures efficiently in the presence
+    of tied scores", ECIR. The sum over the places of 1/rank is a difference of digammas.
+    """
+    from scipy.special import digamma
+
+    start, size = ranks.start, ranks.size
+    ordered = np.sort(start)
+    before = np.searchsorted(ordered, start, side="left")
+    tied = np.searchsorted(ordered, start, side="right") - before
+    inverse_ranks = digamma(start + size + 1) - digamma(start + 1)  # sum of 1 / (start + j)
+    climb = (tied - 1) / np.maximum(size - 1, 1)
+    seen = (before + 1) * inverse_ranks + climb * (size - (start + 1) * inverse_ranks)
+    return float((seen / size).mean())
+
+
+def distances_to_all(
+    embeddings: Float[NDArray[Any], "items dim"],
+    matrix: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.floating[Any]]],
+) -> Rows:
+    """Distances for `retrieval` from embeddings [N, D], made a few rows at a time.
+
+    Args:
+        embeddings: [N, D].
+        matrix: from embeddings [Q, D] and [N, D] to distances [Q, N].
+    """
+    return lambda query: matrix(embeddings[query], embeddings)
+
+
+def retrieval(
+    distance: Rows | NDArray[Any],
+    labels: ArrayLike,
+    *,
+    at: Sequence[int] = (1, 5, 10),
+    clusters: ArrayLike | None = None,
+    cluster_unit: str = "classes",
+    split: str,
+    seed: int,
+    draws: int = 1000,
+) -> Retrieval:
+    """Each item asks for items of its class among all others: recall@k and mAP, with intervals.
+
+    Items without another of their class do not ask, and are counted; they are still found by
+    others. Intervals are a bootstrap over classes, whose queries share items.
+
+    Args:
+        distance: all distances [N, N], the query's row by the found item's column; or a function
+            of query indices [Q] to [Q, N] (`distances_to_all`), called with bounded parts.
+        labels: [N] the class of each item (number or text).
+        at: the k of each recall@k.
+        clusters: [N] what the bootstrap draws instead of classes, such as alphabets.
+        cluster_unit: what a cluster is, in the plural.
+        split: the name of what is judged.
+        seed: of the bootstrap.
+        draws: how many bootstrap resamples.
+
+    Raises:
+        EvaluationError: no item has another of its class, a distance is not finite, or arrays
+            do not fit together.
+        SettingsError: a k below 1, or too few draws.
+    """
+    if not len(at) or min(at) < 1:
+        raise SettingsError(f"`at` must hold one or more k of 1 or more; got {tuple(at)}")
+    classes, asking = _classes(labels)
+    shared = classes if clusters is None else np.asarray(clusters)
+    if shared.shape != classes.shape:
+        raise EvaluationError(f"`clusters` has shape {shared.shape}; expected {classes.shape}")
+    scores = np.array(
+        [
+            [*(recall_at(ranks, k) for k in at), average_precision(ranks)]
+            for ranks in _ranks_of_queries(distance, classes, asking)
+        ]
+    )  # [queries, figures]
+    names = [*(f"recall@{k}" for k in at), "mAP"]
+    figures = []
+    for name, score in zip(names, scores.T, strict=True):
+        interval = bootstrap(
+            score, clusters=shared[asking], cluster_unit=cluster_unit, draws=draws, seed=seed
+        )
+        value = float(score.mean())
+        figures.append(
+            figure(name, value, interval, count=len(asking), unit="queries", split=split, seed=seed)
+        )
+    return Retrieval(
+        recall=tuple(figures[:-1]),
+        mean_average_precision=figures[-1],
+        queries=len(asking),
+        left_out=len(classes) - len(asking),
+    )
+
+
+def _classes(
+    labels: ArrayLike,
+) -> tuple[Int[NDArray[np.int64], " items"], Int[NDArray[np.int64], " queries"]]:
+    """The class number of each item, and the items that have another of their class."""
+    given = np.asarray(labels)
+    if given.ndim != 1:
+        raise EvaluationError(f"`labels` has shape {given.shape}; expected one entry an item [N]")
+    _, classes, counts = np.unique(given, return_inverse=True, return_counts=True)
+    asking = np.flatnonzero(counts[classes] > 1)
+    if not len(asking):
+        raise EvaluationError(
+            f"none of the {len(given)} items has another of its class; retrieval needs at least "
+            "one class of two items"
+        )
+    return classes.astype(np.int64), asking
+
+
+def _ranks_of_queries(
+    distance: Rows | NDArray[Any],
+    classes: Int[NDArray[np.int64], " items"],
+    asking: Int[NDArray[np.int64], " queries"],
+) -> Iterator[RelevantRanks]:
+    count = len(classes)
+    if not callable(distance) and distance.shape != (count, count):
+        raise EvaluationError(
+            f"expected distances [{count}, {count}] for {count} labels; got {distance.shape}"
+        )
+    step = max(_DISTANCES_AT_ONCE // count, 1)
+    for start in range(0, len(asking), step):
+        query = asking[start : start + step]
+        rows = np.asarray(distance(query) if callable(distance) else distance[query])
+        if rows.shape != (len(query), count):
+            raise EvaluationError(
+                f"the distance function returned shape {rows.shape} for {len(query)} queries of "
+                f"{count} items; expected {(len(query), count)}"
+            )
+        rows = rows.copy()
+        rows[np.arange(len(query)), query] = 0  # its own distance is not read, and may be NaN
+        check_finite(rows, what="query, item", rows=query)
+        for row, item in zip(rows, query, strict=True):
+            yield relevant_ranks(row, classes == classes[item], int(item))

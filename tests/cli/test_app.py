@@ -1,0 +1,233 @@
+"""The commands, as a user types them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import gemel
+from gemel import Items
+from gemel.cli import main
+from gemel.cli.app import app
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def photos(symbols: Items, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve classes of six PNGs, dark ink on white, in a folder per class."""
+    root = tmp_path_factory.mktemp("data") / "photos"
+    for item in range(72):
+        folder = root / symbols.labels[item].replace("/", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        ink = np.asarray(symbols.values[item])
+        Image.fromarray(255 - ink).resize((32, 32)).save(folder / f"{item:03}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(photos: Path) -> Path:
+    out = photos.parent / "a.gemel"
+    words = ["train", str(photos), "--out", str(out), "--steps", "25", "--validation", "0.2"]
+    result = runner.invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "28 x 28 x 1" in result.output
+    assert "SupervisedContrastive" in result.output
+    assert "held out for validation: <Items" in result.output
+    assert "next: gemel evaluate" in result.output
+    return out
+
+
+def run(*words: object) -> str:
+    result = runner.invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+class TestTrain:
+    def test_writes_a_model_that_knows_its_threshold(self, model: Path) -> None:
+        loaded = gemel.load(model)
+        assert loaded.threshold is not None
+        assert loaded.training_summary["steps"] == 25
+        assert loaded.input.light_on_dark
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["--loss", "triplet", "--margin", "0.3", "--metric", "euclidean"],
+            ["--loss", "contrastive", "--by-item"],
+            ["--loss", "cross-entropy", "--metric", "weighted-l1", "--encoder", "dense"],
+            ["--encoder", "residual", "--dim", "8", "--size", "16", "--no-augment"],
+            ["--metric", "squared-euclidean", "--views", "2", "--epochs", "0.5"],
+            ["--metric", "mahalanobis", "--validation", "0"],
+        ],
+    )
+    def test_what_is_given_is_taken(self, photos: Path, tmp_path: Path, words: list[str]) -> None:
+        out = tmp_path / "b.gemel"
+        budget = [] if "--epochs" in words else ["--steps", "2"]
+        output = run("train", photos, "--out", out, *budget, *words)
+        assert f"wrote {out}" in output
+        loaded = gemel.load(out)
+        for flag, part in (("--encoder", loaded.encoder), ("--metric", loaded.metric)):
+            if flag in words:
+                wanted = words[words.index(flag) + 1].replace("-", "")
+                assert type(part).__name__.lower() == wanted
+        if "--dim" in words:
+            assert loaded.dim == 8
+
+    def test_log_and_skipped(self, photos: Path, tmp_path: Path) -> None:
+        import shutil
+
+        mixed = tmp_path / "mixed"
+        shutil.copytree(photos, mixed)
+        some = sorted(mixed.iterdir())[0]
+        (some / "bad.png").write_text("no picture")
+        out, log = tmp_path / "b.gemel", tmp_path / "log.jsonl"
+        output = run("train", mixed, "--out", out, "--steps", "12", "--log", log, "--skip-bad")
+        assert "went on without 1 bad items" in output
+        assert "bad.png" in output
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert {"step", "seconds", "loss", "rate"} <= lines[0].keys()
+
+    def test_numbers(self, tmp_path: Path) -> None:
+        generator = np.random.default_rng(0)
+        rows = ["label,a,b,c"]
+        for label in range(8):
+            centre = generator.normal(size=3) * 4
+            for _ in range(6):
+                numbers = centre + generator.normal(size=3)
+                rows.append(f"c{label}," + ",".join(f"{number:.5f}" for number in numbers))
+        table = tmp_path / "items.csv"
+        table.write_text("\n".join(rows))
+        out = tmp_path / "n.gemel"
+        output = run("train", table, "--out", out, "--steps", "10", "--validation", "0.3")
+        assert "3 numbers an item" in output
+        result = runner.invoke(app, ["compare", str(out), "1,2,3", "1,2,3"])
+        assert result.exit_code == 0
+        assert result.output.startswith("same (distance 0.0000")
+
+    def test_margin_without_a_home(self, photos: Path, tmp_path: Path) -> None:
+        words = ["train", str(photos), "--out", str(tmp_path / "b"), "--margin", "0.2"]
+        result = runner.invoke(app, [*words, "--loss", "cross-entropy"])
+        assert isinstance(result.exception, gemel.errors.SettingsError)
+        assert "has no margin" in str(result.exception)
+
+    def test_unknown_precision(self, photos: Path, tmp_path: Path) -> None:
+        words = ["train", str(photos), "--out", str(tmp_path / "b"), "--precision", "8"]
+        result = runner.invoke(app, words)
+        assert "must be one of 32-true" in str(result.exception)
+
+
+class TestUse:
+    def test_evaluate(self, model: Path, photos: Path) -> None:
+        output = run("evaluate", model, photos, "--ways", "5", "--trials", "50")
+        assert re.search(r"AUC 0\.\d+ \[", output)
+        assert "5-way 1-shot accuracy" in output
+        assert "split photos" in output
+        assert "seed 0" in output
+
+    def test_evaluate_as_json(self, model: Path, photos: Path) -> None:
+        found = json.loads(
+            run("evaluate", model, photos, "--json", "--shots", "2", "--trials", "40")
+        )
+        names = [figure["name"] for figure in found["figures"]]
+        assert "AUC" in names
+        assert "12-way 2-shot accuracy" in names
+        for figure in found["figures"]:
+            assert {"value", "low", "high", "count", "seed", "split", "method"} <= figure.keys()
+
+    def test_compare(self, model: Path, photos: Path) -> None:
+        files = sorted(photos.rglob("*.png"))
+        same = runner.invoke(app, ["compare", str(model), str(files[0]), str(files[0]), "--json"])
+        facts = json.loads(same.output)
+        assert same.exit_code == 0
+        assert facts["same"] is True
+        assert facts["distance"] == pytest.approx(0, abs=1e-6)
+        codes = set()
+        for other in files[6::6]:
+            codes.add(
+                runner.invoke(app, ["compare", str(model), str(files[0]), str(other)]).exit_code
+            )
+        assert 1 in codes  # some class is different
+
+    def test_embed(self, model: Path, photos: Path, tmp_path: Path) -> None:
+        files = sorted(photos.rglob("*.png"))[:3]
+        out = tmp_path / "vectors.npz"
+        run("embed", model, *files, "--out", out)
+        found = np.load(out)
+        np.testing.assert_array_equal(found["vectors"], gemel.load(model).embed(files).numpy())
+        assert found["names"].tolist() == [str(file) for file in files]
+        assert str(found["fingerprint"]) == gemel.load(model).fingerprint
+
+    def test_version(self) -> None:
+        assert run("--version") == f"gemel {gemel.__version__}\n"
+
+    def test_fetch_of_something_unknown(self) -> None:
+        result = runner.invoke(app, ["fetch", "imagenet"])
+        assert isinstance(result.exception, gemel.errors.GemelError)
+        assert "omniglot" in str(result.exception)
+
+
+class TestSources:
+    def test_digits_and_drawn(self) -> None:
+        from gemel.cli.sources import open_source
+
+        assert len(open_source("digits", use="test").classes) == 10
+        test = open_source("drawn", use="test")
+        assert test.name == "drawn/test"
+
+    def test_omniglot_gives_the_part_for_the_use(self, data_folder: object) -> None:
+        from gemel.cli.sources import open_source
+
+        folder = str(data_folder("omniglot"))  # type: ignore[operator]
+        train, test = (open_source(folder, use=use) for use in ("train", "test"))
+        assert (len(set(train.groups)), len(set(test.groups))) == (30, 20)
+        assert not set(train.classes) & set(test.classes)
+
+    def test_mnist(self, data_folder: object) -> None:
+        from gemel.cli.sources import open_source
+
+        folder = str(data_folder("mnist"))  # type: ignore[operator]
+        assert len(open_source(folder, use="test")) == 10_000
+
+
+class TestErrors:
+    def test_one_line_and_status_2(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["gemel", "evaluate", "absent.gemel", "digits"])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.startswith("gemel: absent.gemel does not exist")
+
+    def test_interrupt(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import gemel.cli.app
+
+        def stop() -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(gemel.cli.app, "app", stop)
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 130
+
+    def test_help_and_import_need_no_torch(self) -> None:
+        code = (
+            "import sys, gemel, gemel.cli\n"
+            "sys.argv = ['gemel', '--help']\n"
+            "try:\n    gemel.cli.main()\nexcept SystemExit:\n    pass\n"
+            "heavy = {'torch', 'numpy', 'PIL', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+            "assert not heavy, heavy\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        for command in ("demo", "train", "evaluate", "compare", "embed", "fetch"):
+            assert command in done.stdout
