@@ -152,7 +152,8 @@ def main() -> None:
         model, done = train(words, items, seed)
         print(
             f"seed {seed}: {done.steps} steps in {done.seconds / 60:.1f} minutes, "
-            f"{(time.monotonic() - begun) / 60:.1f} with reading; loss {done.history[-1]['loss']:.3f}"
+            f"{(time.monotonic() - begun) / 60:.1f} with reading; "
+            f"loss {done.history[-1]['loss']:.3f}"
         )
         for name, figure in figures(words, model, held).items():
             print(f"seed {seed}: {name}: {figure}", flush=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Callable[[str], Path]:
-    """A function from a data set's name to its folder under GEMEL_DATA; skips where it is absent."""
+    """From a data set's name to its folder under GEMEL_DATA; skips where it is absent."""
 
     def find(name: str) -> Path:
         root = os.environ.get("GEMEL_DATA", "")

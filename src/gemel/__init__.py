@@ -6,6 +6,8 @@ Names are loaded when they are first used, so that `import gemel` stays fast and
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gemel.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from gemel import (
         data,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from gemel.measure import evaluate, one_shot
     from gemel.model import Comparison, Siamese, load
     from gemel.training import fit
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Comparison",

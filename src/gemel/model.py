@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +14,6 @@ from gemel.errors import SettingsError
 from gemel.inputs import Input, Prepared, prepare
 from gemel.items import Items, Pairs
 from gemel.metrics import Metric
-
-Data = TypeVar("Data", Items, Pairs)
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,9 @@ class Siamese(nn.Module):
         self.training_summary: dict[str, Any] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            if hasattr(encoder, "build"):
-                encoder.build(input.shape)
+            build = getattr(encoder, "build", None)
+            if build is not None:
+                build(input.shape)
             self.dim = self._measure_dim()
             metric.build(self.dim)
 
@@ -121,7 +120,8 @@ class Siamese(nn.Module):
         was_training = self.encoder.training
         self.encoder.eval()
         try:
-            return self(batch).float()
+            out: Tensor = self(batch).float()
+            return out
         finally:
             self.encoder.train(was_training)
 
@@ -216,10 +216,10 @@ def load(path: str | PathLike[str], *, encoder: nn.Module | None = None) -> Siam
 
 def read_items(
     input: Input,
-    data: Data,
+    data: Items | Pairs,
     *,
     skip_bad: bool = False,
-) -> tuple[Data, Prepared]:
+) -> tuple[Items | Pairs, Prepared]:
     """Every item of `data` read once; and `data` without what could not be read, row by row alike.
 
     Raises:

@@ -87,9 +87,9 @@ def choose(
     """
     if items.kind == "numbers":
         features = len(items.values[0])
-        given = inputs.Numbers(features)
+        given: inputs.Input = inputs.Numbers(features)
         reasons = {"input": f"{features} numbers an item, standardised"}
-        found = encoders.Dense(widths=(128, 128), dim=32)
+        found: nn.Module = encoders.Dense(widths=(128, 128), dim=32)
         chosen_augment = None
     else:
         seen = look(items, seed=seed)

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gemel.errors import ModelFileError
+from gemel.version import __version__
 
 FORMAT = 1
 
@@ -110,6 +111,4 @@ def check_tensors(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, 
 
 def versions() -> dict[str, str]:
     """What wrote a file: the versions of gemel and torch."""
-    import gemel
-
-    return {"gemel": gemel.__version__, "torch": str(torch.__version__)}
+    return {"gemel": __version__, "torch": str(torch.__version__)}

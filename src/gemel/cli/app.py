@@ -235,8 +235,18 @@ def fetch(
     from gemel.data import fetch as fetch_data
 
     where = folder if folder is not None else Path("data") / name
-    fetch_data(name, where, progress=typer.echo)
-    typer.echo(f"{name} is complete in {where}")
+    done = fetch_data(name, where, progress=_progress)
+    typer.echo(
+        f"{name} is complete in {where}: {len(done.fetched)} files fetched, "
+        f"{len(done.present)} were there already"
+    )
+
+
+def _progress(file: str, there: int, whole: int | None) -> None:
+    """Show how much of a file has come, on one line that is written over."""
+    share = f" of {whole / 1e6:.1f}" if whole else ""
+    ends = whole is not None and there >= whole
+    typer.echo(f"\r{file}: {there / 1e6:.1f}{share} MB ", nl=ends, err=True)
 
 
 def _item(model: Any, text: str) -> Any:

@@ -47,6 +47,7 @@ def run(request: Request) -> None:
     from lightning_fabric import Fabric
 
     from gemel.cli.sources import open_source
+    from gemel.items import Items, Pairs
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
     from gemel.recipes import choose
@@ -58,6 +59,8 @@ def run(request: Request) -> None:
     )
     if request.devices > 1:
         fabric.launch()
+    kept: Items | Pairs
+    held: Items | Pairs | None
     data = open_source(request.data, use="train", skip_bad=request.skip_bad, seed=request.seed)
     if request.by_item:
         kept, held = data.split_items(1 - (request.validation or 0.1), seed=request.seed)

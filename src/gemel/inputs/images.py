@@ -17,9 +17,9 @@ from gemel.inputs.augment import affine_maps, resample
 from gemel.items import Kind
 
 INK, FAINTEST = 0.35, 16.0
-"""Ink differs from the border's tone by this share of the greatest difference, and by 16 of 255."""
+"""Ink differs from the border's tone by this share of the most, and by 16 of 255."""
 MARGIN, SMALLEST = 0.12, 0.1
-"""The margin, of the ink's longer side; and the least side of a cut, of the picture's longer one."""
+"""The margin, a share of the ink's longer side; the least side of a cut, of the picture's."""
 Pixels = UInt8[np.ndarray, "channels height width"]
 
 

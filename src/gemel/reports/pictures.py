@@ -53,7 +53,9 @@ def draw_episodes(episodes: Sequence[Episode], title: str) -> Canvas:
     rows = sum(depth + 1 for depth in depths)
     canvas = Canvas(figsize=(0.52 * ways + 0.4, 0.6 * rows + 0.45 * len(episodes) + 0.5), dpi=130)
     heights = [0.7, *(depth + 1.6 for depth in depths)]
-    head, *parts = canvas.subfigures(len(episodes) + 1, 1, height_ratios=heights)
+    head, *parts = np.ravel(
+        np.asarray(canvas.subfigures(len(episodes) + 1, 1, height_ratios=heights))
+    )
     head.text(0.02, 0.5, title, fontsize=11, va="center")
     for part, episode, depth in zip(parts, episodes, depths, strict=True):
         part.suptitle(episode.title, fontsize=9, x=0.02, y=0.99, ha="left", color=GREY)

@@ -71,7 +71,7 @@ class Stepper:
         ]
         optimizer = torch.optim.AdamW(groups, lr=rate)
         self.encoder = fabric.setup_module(model.encoder)
-        self.optimizer = fabric.setup_optimizers(optimizer)
+        self.optimizer: Any = fabric.setup_optimizers(optimizer)
 
     def __enter__(self) -> "Stepper":
         if self.fabric.world_size > 1:

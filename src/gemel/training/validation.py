@@ -1,7 +1,5 @@
 """The figure by which the best weights are kept, on classes (or identities) held out."""
 
-from typing import TypeVar
-
 import numpy as np
 
 from gemel.errors import DataError
@@ -11,10 +9,11 @@ from gemel.measure import default_ways, item_pairs, one_shot_of, pair_distance
 from gemel.model import Siamese, read_items
 
 TRIALS = 1000
-Data = TypeVar("Data", Items, Pairs)
 
 
-def hold_out(train: Data, share: float, seed: int) -> tuple[Data, Data | None]:
+def hold_out(
+    train: Items | Pairs, share: float, seed: int
+) -> tuple[Items | Pairs, Items | Pairs | None]:
     """The training part and a validation part of about `share`, by class; None if too small.
 
     Fewer than two classes, or pairs whose identities cannot be parted, leave nothing to hold out.
