@@ -20,9 +20,7 @@ Pictures = NDArray[np.uint8]
 
 def sheet(items: Items, group: str, rows: int, columns: int, seed: int) -> Pictures:
     """[H, W] dark ink on white: some symbols of one alphabet, chosen by chance, by some drawers."""
-    if items.groups is None:
-        raise SystemExit(f"{items.name} has no alphabets")
-    labels = np.unique(items.labels[items.groups == group])
+    labels = np.array(items.classes)[np.array(items.class_groups) == group]
     chosen = np.random.default_rng(seed).permutation(len(labels))[:rows]
     page = np.full((rows * (SIZE + 1), columns * (SIZE + 1)), 160, dtype=np.uint8)
     for row, label in enumerate(labels[chosen]):
@@ -51,7 +49,7 @@ def main() -> None:
     given = parser.parse_args()
     real = omniglot(given.data, part="background")
     made = drawn(alphabets=given.alphabets, size=SIZE, seed=given.seed)
-    names = np.random.default_rng(given.seed).permutation(np.unique(real.groups))
+    names = np.random.default_rng(given.seed).permutation(sorted(set(real.class_groups)))
     lines = []
     for number in range(given.alphabets):
         left = sheet(made, f"alphabet{number:03d}", given.rows, given.columns, given.seed)

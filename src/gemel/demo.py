@@ -15,7 +15,7 @@ from gemel.model import Siamese
 from gemel.reports import pictures
 from gemel.training import fit
 
-SIZE = 28
+SIZE, DRAWN = 28, 42  # pixels a side of the network's input, and of a drawing before it is cut
 MODEL, PICTURE, ROC, MAP = "demo.gemel", "episodes.png", "roc.png", "map.png"
 Say = Callable[[str], object]
 
@@ -43,14 +43,14 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     say("drawing made-up alphabets ...")
-    train = data.drawn(alphabets=60, seed=2 * seed, name="drawn/train")
+    train = data.drawn(alphabets=60, seed=2 * seed, size=DRAWN, name="drawn/train")
     say(f"  {len(train):,} drawings of {len(train.classes):,} symbols, by code; no download")
     model = new_model(seed)
     say(f"training a Siamese network for {minutes:g} minutes ...")
     done = fit(
         model,
         train,
-        augment=inputs.Warp(),
+        augment=inputs.Chain([inputs.Warp(), inputs.Blur()]),
         minutes=minutes,
         seed=seed,
         progress=True,
@@ -58,7 +58,8 @@ def run(
     )
     say(f"  {done.steps} steps; now tested on what it never saw:")
     tests = unseen_tests(seed)
-    pixels = Siamese(model.input, nn.Flatten(), metrics.Cosine())
+    plain = inputs.Images(SIZE, channels=1, light_on_dark=True)
+    pixels = Siamese(plain, nn.Flatten(), metrics.Cosine())
     table: dict[str, tuple[Figure, Figure]] = {}
     for name, items in tests.items():
         table[name] = (_one_shot(model, items, seed), _one_shot(pixels, items, seed))
@@ -82,7 +83,7 @@ def run(
 def new_model(seed: int) -> Siamese:
     """The demo's network, untrained: four convolution blocks on 28 x 28 pixels."""
     return Siamese(
-        inputs.Images(SIZE, channels=1, light_on_dark=True),
+        inputs.Images(SIZE, channels=1, light_on_dark=True, trim=True),
         encoders.Conv(width=64, dim=128),
         metrics.Cosine(),
         seed=seed,
@@ -93,7 +94,7 @@ def unseen_tests(seed: int) -> dict[str, Items]:
     """What the demo is tested on; nothing of it was trained on."""
     return {
         "unseen drawn symbols, 20-way": data.drawn(
-            alphabets=12, seed=2 * seed + 1, name="drawn/unseen"
+            alphabets=12, seed=2 * seed + 1, size=DRAWN, name="drawn/unseen"
         ),
         "real handwritten digits, 10-way": data.digits(),
     }
@@ -166,8 +167,10 @@ def _episode(model: Siamese, items: Items, title: str, seed: int) -> pictures.Ep
     embeddings = model.embed(items.take(np.concatenate([support, asked])))
     distances = model.distances(embeddings[ways:], embeddings[:ways])  # [queries, ways]
 
+    plain = inputs.Images(DRAWN, channels=1, light_on_dark=True)
+
     def ink(item: int) -> pictures.Picture:
-        return np.asarray(model.input.read(items.values[item])[0], dtype=np.uint8)
+        return np.asarray(plain.read(items.values[item])[0], dtype=np.uint8)
 
     return pictures.Episode(
         title=title,

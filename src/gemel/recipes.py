@@ -118,7 +118,9 @@ def _image_input(
     depth = channels if channels is not None else 3 if seen.colour and not seen.drawn else 1
     what = "ink on a plain ground" if seen.drawn else "colour" if seen.colour else "grey"
     why = f"{what}, about {seen.side} pixels a side -> {side} x {side} x {depth}"
-    return inputs.Images(size=side, channels=depth, light_on_dark=seen.drawn), {"input": why}
+    return inputs.Images(size=side, channels=depth, light_on_dark=seen.drawn, trim=seen.drawn), {
+        "input": why
+    }
 
 
 def _image_encoder(side: int) -> nn.Module:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gemel.errors import SettingsError
-from gemel.inputs import Affine, Chain, Colour, Crop, Elastic, Flip, Warp
+from gemel.inputs import Affine, Blur, Chain, Colour, Crop, Elastic, Flip, Warp
 
 ALL = [
     Affine(),
@@ -25,6 +25,7 @@ ALL = [
     Crop(0.5),
     Flip(across=0.5, down=0.3),
     Colour(),
+    Blur(),
     Chain([Warp(), Flip(), Colour()]),
 ]
 
@@ -209,6 +210,34 @@ def test_colour_is_its_formula(channels: int) -> None:
     assert wild.max() == 1
 
 
+def slow_blur(picture: np.ndarray, spread: float, reach: int) -> np.ndarray:
+    """[H, W] convolved with a Gaussian of standard deviation `spread` that sums to 1."""
+    weights = [math.exp(-(k**2) / (2 * spread**2)) for k in range(-reach, reach + 1)]
+    out = np.zeros_like(picture)
+    for i, j in np.ndindex(picture.shape):
+        for m, n in product(range(-reach, reach + 1), repeat=2):
+            if 0 <= i + m < picture.shape[0] and 0 <= j + n < picture.shape[1]:
+                weight = weights[m + reach] * weights[n + reach] / sum(weights) ** 2
+                out[i, j] += weight * picture[i + m, j + n]
+    return out
+
+
+def test_blur_is_its_formula() -> None:
+    batch = pictures(10, 2, 9, 12)
+    out = Blur(0.1, probability=0.6)(batch, seeded(6))
+    drawn = torch.rand(10, 2, generator=seeded(6)).double().numpy()
+    chosen = drawn[:, 0] < 0.6
+    assert 3 <= chosen.sum() <= 8
+    spreads = 12 * 0.1 * drawn[:, 1]
+    reach = max(1, int(3 * spreads[chosen].max() + 0.5))
+    for item in range(10):
+        expected = batch[item].double().numpy()
+        if chosen[item]:
+            soft = np.stack([slow_blur(plane, spreads[item], reach) for plane in expected])
+            expected = soft * expected.max() / soft.max()
+        np.testing.assert_allclose(out[item].numpy(), expected, atol=2e-5)
+
+
 @pytest.mark.parametrize("augment", ALL, ids=str)
 @given(
     shape=st.tuples(
@@ -250,6 +279,8 @@ def test_seeds_and_pictures_differ(augment: object) -> None:
         Crop(1.0),
         Flip(across=0),
         Colour(brightness=0, contrast=0, saturation=0),
+        Blur(0.0),
+        Blur(probability=0.0),
         Chain([]),
     ],
     ids=str,
@@ -288,6 +319,8 @@ def test_defaults_of_warp() -> None:
         (lambda: Crop(0), "`least` must be above 0 and at most 1; got 0"),
         (lambda: Crop(1.1), "`least`"),
         (lambda: Flip(down=2), "`down` must lie between 0 and 1; got 2"),
+        (lambda: Blur(0.3), "`most` must lie between 0 and 0.25 of a side; got 0.3"),
+        (lambda: Blur(probability=-1.0), "`probability` must lie between 0 and 1; got -1.0"),
         (lambda: Colour(contrast=-1), "`contrast`"),
         (lambda: Colour(brightness=1.5), "`brightness` must be at most 1; got 1.5"),
     ],

@@ -169,6 +169,48 @@ def test_aspect_is_kept(
         assert (stored[channel][outside] == tone).all()
 
 
+def sheet(top: int, left: int, zoom: int = 1, side: int = 90) -> np.ndarray:
+    """A black cross of 9 x 7 times `zoom` pixels on a white sheet, its corner at (top, left)."""
+    cross = np.zeros((9, 7), bool)
+    cross[3:5] = cross[:, 2:4] = True
+    cross = np.kron(cross, np.ones((zoom, zoom), bool))
+    out = np.full((side, side), 255, np.uint8)
+    out[top : top + len(cross), left : left + cross.shape[1]][cross] = 0
+    return out
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_trimming_forgets_place_and_size(colour: bool) -> None:
+    made = Images(size=24, channels=3 if colour else 1, trim=True, light_on_dark=True)
+    drawings = [sheet(20, 20, 4), sheet(0, 0, 4), sheet(50, 61, 4), sheet(5, 9, 8)]
+    if colour:
+        drawings = [np.stack([one, one // 2 + 60, one // 4], axis=2) for one in drawings]
+    stored = [made.read(one) for one in drawings]
+    for one in stored[1:3]:
+        np.testing.assert_allclose(one.astype(int), stored[0].astype(int), atol=1)
+    # Twice as large is the same but for the rounding of the margin.
+    assert np.abs(stored[3].astype(int) - stored[0]).mean() < 12
+    ink = np.argwhere(np.abs(stored[0][0].astype(int) - stored[0][0, 0, 0]) > 100)
+    assert 18 <= np.ptp(ink[:, 0]) + 1 <= 22  # the longer side, less the margin
+    assert abs(ink.mean(0) - 11.5).max() < 2.5  # in the middle
+
+
+def test_trimming_leaves_an_empty_sheet_as_it_is() -> None:
+    for tone in (0, 255):
+        blank = np.full((30, 20), tone, np.uint8)
+        assert (Images(9, trim=True).read(blank) == tone).all()
+    faint = np.full((30, 30), 200, np.uint8)
+    faint[3, 4] = 199
+    assert (Images(30, trim=True).read(faint)[0] == faint).all()
+
+
+def test_trimming_does_not_blow_up_a_speck() -> None:
+    speck = np.full((90, 90), 255, np.uint8)
+    speck[40:42, 60:62] = 0
+    stored = Images(90, trim=True).read(speck)[0]
+    assert 15 <= (stored < 128).any(1).sum() <= 25  # 2 of 9 pixels, not 2 of 2
+
+
 def test_values_run_from_0_to_1() -> None:
     out = Images(size=2).tensor(torch.tensor([[[[0, 255], [51, 102]]]], dtype=torch.uint8))
     torch.testing.assert_close(out, torch.tensor([[[[0.0, 1.0], [0.2, 0.4]]]]))
@@ -177,7 +219,7 @@ def test_values_run_from_0_to_1() -> None:
 def test_settings_make_it_again() -> None:
     for made in (
         Images(),
-        Images((3, 5), 3, light_on_dark=True, keep_aspect=True),
+        Images((3, 5), 3, light_on_dark=True, trim=True, keep_aspect=True),
         Images(size=[7, 7]),
     ):
         again = Images(**json.loads(json.dumps(made.settings())))
@@ -187,7 +229,7 @@ def test_settings_make_it_again() -> None:
         made.learn(None)
     assert Images(size=[7, 7]).settings()["size"] == 7
     assert repr(Images((3, 5), 3)) == (
-        "Images(size=[3, 5], channels=3, light_on_dark=False, keep_aspect=False)"
+        "Images(size=[3, 5], channels=3, light_on_dark=False, trim=False, keep_aspect=False)"
     )
 
 

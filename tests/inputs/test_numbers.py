@@ -25,7 +25,7 @@ def learnt(rows: np.ndarray) -> Numbers:
     rows=hnp.arrays(
         np.float32,
         st.tuples(st.integers(1, 12), st.integers(1, 4)),
-        elements=st.floats(-1000, 1000, width=32),
+        elements=st.integers(-(10**6), 10**6).map(lambda number: np.float32(number / 1000)),
     )
 )
 @settings(max_examples=50, deadline=None)

@@ -14,6 +14,8 @@ app = typer.Typer(
     name="gemel",
     help='Learn what "the same" means from examples, and recognise things never seen in training.',
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # a plain page is there in half the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

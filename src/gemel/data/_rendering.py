@@ -89,6 +89,7 @@ def squared_distances(
     middle, chord = (start + end) / 2, end - start
     length = chord.square().sum(dim=1, keepdim=True).sqrt_()
     along = chord / length.clamp_min(1e-9)
+    along[:, 0] += (length[:, 0] < 1e-9).float()  # a point: any direction will do, but one must
     # A window of pixels that holds every piece with its reach, at least as far as the canvas goes.
     window = min(int(float(chord.abs().max()) + 2 * reach + 1) + 1, size)
     first = (middle - window / 2).round_().clamp_(0, size - window)

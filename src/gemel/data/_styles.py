@@ -27,7 +27,7 @@ RELATIONS = ("start", "end", "cross", "bridge", "beside", "mirror", "apart", "do
 a repetition beside them, the same mirrored; apart from them; or a dot."""
 
 _COMMON = np.array([3.4, 1.3, 1.7, 1.3, 0.35, 0.3, 0.3, 0.35])
-_TILTS = np.array([0.0, 0.5, 0.5, 0.0, 0.5, 0.5, 0.25, 0.75, 1.0, 0.4, 0.6]) * np.pi
+_TILTS = np.array([0.0, 0.5, 0.5, 0.0, 0.5, 0.5, 0.5, 1.0, 0.25, 0.75, 0.4, 0.6]) * np.pi
 _LENGTHS = (1, 2, 3, 4)
 _LENGTH_SUMS = (0.5, 0.75, 0.92, 1.0)
 
@@ -82,16 +82,16 @@ class Style:
 def style(random: Random) -> Style:
     """A style by chance."""
     tilts = _TILTS
-    if random.random() < 0.25:
+    if random.random() < 0.2:
         tilts = np.concatenate([tilts, random.uniform(0, 2 * np.pi, 6)])
     elif random.random() < 0.35:
-        tilts = tilts[:6]
+        tilts = tilts[:8]
     mean = 1.0 + random.gamma(1.6) * 0.85
     places = _lattice(random)
     bare = Style(
         kinds=running(np.array(list(KINDS.values())) * random.gamma(0.35, size=len(KINDS))),
         headings=tuple(tilts.tolist()),
-        tilted=one_of(random, (0.1, 0.3, 0.6)),
+        tilted=one_of(random, (0.05, 0.15, 0.4)),
         squash=float(np.exp(random.normal() * 0.25)),
         relations=running(_COMMON * random.gamma(0.7, size=len(RELATIONS))),
         counts=running(np.exp(-((np.arange(1, STROKES + 1) - mean) ** 2) / (2 * 0.8**2))),
@@ -181,7 +181,7 @@ def _lattice(random: Random) -> Curve:
 
 def _steps(places: Curve) -> tuple[tuple[float, ...], ...]:
     gaps = np.abs(places[:, None] - places)
-    upright = np.where(gaps.min(axis=-1) < 1e-6, 3.0, 1.0)
+    upright = np.where(gaps.min(axis=-1) < 1e-6, 5.0, 1.0)
     far = gaps.max(axis=-1)
     weights = upright * (far > 0) * np.where(far > 0.7, 0.6, 1.0)
     return tuple(running(row) for row in weights)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gemel.data._strokes import POINTS, Curve, Numbers, Random, dot, one_of, winding
 from gemel.data._styles import RELATIONS, STROKES, Style, lattice_stroke, stroke
 
-ALIKE = 0.93
+ALIKE = 0.97
 """A symbol whose blurred ink correlates more than this with an earlier one is made anew."""
 
 DENSE = 0.36
@@ -70,8 +70,8 @@ def symbols(chosen: Style, count: int, random: Random) -> list[Symbol]:
     made: list[Symbol] = []
     inks = np.zeros((count, len(_PLACES) ** 2))
     for number, child in enumerate(random.spawn(count)):
-        for _ in range(8):
-            symbol = _sized(_symbol(chosen, made, child), chosen, child)
+        for attempt in range(9):
+            symbol = _sized(_symbol(chosen, made, attempt // 3, child), chosen, child)
             density = _density(symbol.strokes)
             ink = np.sqrt(density / density.sum())
             alike = (inks[:number] @ ink).max(initial=0.0)
@@ -82,14 +82,16 @@ def symbols(chosen: Style, count: int, random: Random) -> list[Symbol]:
     return made
 
 
-def _symbol(chosen: Style, made: Sequence[Symbol], random: Random) -> Symbol:
-    if made and random.random() < chosen.derived:
+def _symbol(chosen: Style, made: Sequence[Symbol], more: int, random: Random) -> Symbol:
+    """One more symbol, of `more` strokes more than usual where the usual ones are taken."""
+    if made and more == 0 and random.random() < chosen.derived:
         return _changed(one_of(random, made), chosen, random)
     if random.random() < chosen.dotted:
         return _dots(random)
     if random.random() < chosen.composed:
         return _composed(chosen, random)
-    return _grown(chosen, one_of(random, range(1, STROKES + 1), chosen.counts), random)
+    count = one_of(random, range(1, STROKES + 1), chosen.counts) + more
+    return _grown(chosen, min(count, STROKES), random)
 
 
 def _grown(chosen: Style, count: int, random: Random) -> Symbol:
@@ -234,6 +236,7 @@ def _changed(symbol: Symbol, chosen: Style, random: Random) -> Symbol:
     single = len(symbol.strokes) == 1
     if not single and change < 0.65:
         symbol = symbol.without_last()
+        single = len(symbol.strokes) == 1
     if len(symbol.strokes) < STROKES and (single or change > 0.4):
         symbol = _extended(symbol, chosen, random)
     return symbol
@@ -257,11 +260,13 @@ def _sized(symbol: Symbol, chosen: Style, random: Random) -> Symbol:
     """The symbol as high as the alphabet's are, unless it is much wider than high."""
     low, high = symbol.box()
     width, height = high - low
-    scale = 1.0
+    scale = np.ones(2)
     if max(width, height) > 0.1:
         goal = chosen.scale * np.exp(random.normal() * 0.06)
-        scale = min(goal / max(height, 0.05), 1.25 * goal / max(width, 0.05))
-        scale = min(scale, 0.86 / max(width, height))
+        scale *= min(goal / max(height, 0.05), 1.25 * goal / max(width, 0.05))
+        # Narrow symbols are a little broadened and broad ones made narrower, but no plain line.
+        scale[0] *= np.clip(0.85 * goal / max(width * scale[0], 0.2 * goal), 0.5, 2.0) ** 0.3
+        scale *= min(1.0, 0.86 / max(width * scale[0], height * scale[1]))
     return symbol.at((symbol.strokes - (low + high) / 2) * scale)
 
 

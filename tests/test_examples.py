@@ -1,0 +1,41 @@
+"""The examples run, stay short, and do what they say."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_under_80_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
+
+
+def test_one_shot() -> None:
+    assert load("one_shot").main(minutes=0.05) > 0.3  # chance is 0.2
+
+
+def test_own_encoder() -> None:
+    assert load("own_encoder").main(steps=80) > 0.4  # chance is 0.2
+
+
+def test_numbers() -> None:
+    assert load("numbers").main(steps=40) > 0.9
+
+
+def test_every_example_is_run_here() -> None:
+    here = Path(__file__).read_text(encoding="utf-8")
+    for path in EXAMPLES.glob("*.py"):
+        assert f'load("{path.stem}")' in here

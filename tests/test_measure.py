@@ -1,0 +1,140 @@
+"""A model's figures, against the same computed by hand from its embeddings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+import gemel
+from gemel import Items, Pairs, Siamese, inputs, measure, metrics
+from gemel.errors import BadItemsError, EvaluationError
+
+
+@pytest.fixture
+def pixels() -> Siamese:
+    """Nearest pixels, as a model without weights."""
+    return Siamese(inputs.Images(16, channels=1), nn.Flatten(), metrics.Euclidean())
+
+
+def as_rows(items: Items) -> np.ndarray:
+    return np.asarray(items.values, dtype=np.float64).reshape(len(items), -1) / 255
+
+
+class TestOneShot:
+    def test_against_a_loop_over_the_same_episodes(self, symbols: Items, pixels: Siamese) -> None:
+        rows = as_rows(symbols)
+        drawn = measure.draw_item_episodes(
+            symbols, ways=5, shots=1, trials=100, within_groups=True, seed=4
+        )
+        right = 0
+        for support, query, answer in zip(
+            drawn.support[:, :, 0], drawn.query, drawn.answer, strict=True
+        ):
+            distances = [np.linalg.norm(rows[query] - rows[item]) for item in support]
+            right += int(np.argmin(distances)) == answer
+        found = measure.one_shot(pixels, symbols, ways=5, trials=100, seed=4)
+        assert found.value == right / 100
+        assert (found.count, found.split, found.seed) == (100, "symbols", 4)
+        assert "groups" in found.method
+
+    def test_several_shots_meet_as_their_mean(self, symbols: Items, pixels: Siamese) -> None:
+        rows = as_rows(symbols)
+        drawn = measure.draw_item_episodes(
+            symbols, ways=4, shots=3, trials=60, within_groups=False, seed=1
+        )
+        right = 0
+        for support, query, answer in zip(drawn.support, drawn.query, drawn.answer, strict=True):
+            distances = [np.linalg.norm(rows[query] - rows[way].mean(0)) for way in support]
+            right += int(np.argmin(distances)) == answer
+        found = measure.one_shot(
+            pixels, symbols, ways=4, shots=3, trials=60, within_groups=False, seed=1
+        )
+        assert found.value == pytest.approx(right / 60)
+
+    def test_default_ways(self, symbols: Items) -> None:
+        assert measure.default_ways(symbols, within_groups=True) == 6
+        assert measure.default_ways(symbols, within_groups=False) == 20
+
+
+class TestItemPairs:
+    def test_kinds_and_no_item_with_itself(self, symbols: Items) -> None:
+        left, right, same = measure.item_pairs(symbols, most=500, seed=2)
+        labels = symbols.labels
+        assert (same == (labels[left] == labels[right])).all()
+        assert (left != right).all()
+        assert same.sum() == (~same).sum() == 500
+
+    def test_every_class_takes_part(self, symbols: Items) -> None:
+        left, _, same = measure.item_pairs(symbols, most=len(symbols), seed=0)
+        assert set(symbols.labels[left[same]]) == set(symbols.classes)
+
+    def test_partners_are_uniform(self) -> None:
+        items = Items(np.zeros((6, 2, 2), np.uint8), np.array(["a", "b", "a", "c", "a", "b"]))
+        drawn = [measure.item_pairs(items, seed=seed) for seed in range(30)]
+        left, right, same = (np.concatenate(column) for column in zip(*drawn, strict=True))
+        for item in range(6):
+            partners = right[same & (left == item)]
+            others = [i for i in range(6) if i != item and items.labels[i] == items.labels[item]]
+            assert set(partners.tolist()) == set(others)
+            strangers = right[~same & (left == item)]
+            unlike = [i for i in range(6) if items.labels[i] != items.labels[item]]
+            assert set(strangers.tolist()) == set(unlike)
+
+    def test_too_little(self) -> None:
+        alone = Items(np.zeros((2, 2, 2), np.uint8), np.array(["a", "b"]))
+        with pytest.raises(EvaluationError, match="2 classes, of which 0 have two or more"):
+            measure.item_pairs(alone)
+
+
+class TestEvaluate:
+    def test_all_figures_of_items(self, symbols: Items, pixels: Siamese) -> None:
+        pixels.threshold = 3.0
+        found = gemel.evaluate(pixels, symbols, ways=5, trials=50)
+        names = [figure.name for figure in found.figures]
+        assert {"AUC", "EER", "accuracy at 3"} <= set(names)
+        assert any("5-way 1-shot" in name for name in names)
+        assert any("recall@1" in name.lower() for name in names)
+        left, right, same = measure.item_pairs(symbols, seed=0)
+        rows = as_rows(symbols)
+        accepted = np.linalg.norm(rows[left] - rows[right], axis=1) <= 3.0
+        assert found.verification.accuracy is not None
+        assert found.verification.accuracy.value == pytest.approx((accepted == same).mean())
+        assert str(found).count("split symbols") >= 4
+        assert len(found.as_dict()["figures"]) == len(found.figures)
+
+    def test_pairs_without_their_bad_items(
+        self, symbols: Items, pixels: Siamese, tmp_path: Path
+    ) -> None:
+        (tmp_path / "bad.png").write_text("no picture")
+        values = [tmp_path / "bad.png", *symbols.values]
+        left, right, same = measure.item_pairs(symbols, most=80, seed=0)
+        clean = Pairs(symbols.values, left, right, same)
+        mixed = Pairs(
+            values,
+            np.concatenate([[0, 5], left + 1]),
+            np.concatenate([[7, 0], right + 1]),
+            np.concatenate([[True, False], same]),
+        )
+        with pytest.raises(BadItemsError, match=r"bad\.png"):
+            gemel.evaluate(pixels, mixed)
+        found = gemel.evaluate(pixels, mixed, skip_bad=True).verification
+        assert found.auc.value == gemel.evaluate(pixels, clean).verification.auc.value
+        assert found.same_count + found.different_count == 160
+
+    def test_lake_needs_no_labels(self, pixels: Siamese, data_folder: object) -> None:
+        runs = gemel.data.lake_runs(data_folder("omniglot"))  # type: ignore[operator]
+        model = Siamese(inputs.Images(28, channels=1), nn.Flatten(), metrics.Cosine())
+        found = measure.lake(model, runs)
+        right = 0.0
+        for run in runs:
+
+            def unit(pictures: np.ndarray) -> np.ndarray:
+                stored = np.stack([model.input.read(picture) for picture in pictures])
+                rows = stored.reshape(20, -1).astype(np.float64)
+                return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+            guesses = (unit(run.queries) @ unit(run.references).T).argmax(1)
+            right += float((guesses == run.answers).sum())
+        assert found.value == pytest.approx(right / 400, abs=0.0026)
+        assert found.count == 400

@@ -1,0 +1,38 @@
+"""Names on the command line and in files become the parts they name."""
+
+import pytest
+
+from gemel import encoders, losses, metrics
+from gemel.errors import SettingsError
+from gemel.parts import ENCODERS, METRICS, named_encoder, named_loss, named_metric
+
+
+@pytest.mark.parametrize("name", list(ENCODERS))
+def test_every_encoder_has_a_name(name: str) -> None:
+    assert type(named_encoder(name.lower(), 12)).__name__ == name
+    assert named_encoder(name.lower(), 12).settings()["dim"] == 12
+    assert named_encoder(name.lower(), None).settings()["dim"] == ENCODERS[name]().dim
+
+
+def test_every_metric_has_a_name() -> None:
+    words = ["cosine", "euclidean", "squared-euclidean", "manhattan", "weighted-l1", "mahalanobis"]
+    assert {type(named_metric(word)).__name__ for word in words} == set(METRICS)
+
+
+def test_losses() -> None:
+    metric = metrics.Euclidean()
+    triplet = named_loss("triplet", 0.4, metric)
+    assert isinstance(triplet, losses.Triplet)
+    assert (triplet.margin, triplet.metric) == (0.4, metric)
+    assert named_loss("contrastive", 0.7, metric).margin == 0.7
+    assert isinstance(named_loss("cross-entropy", None, metric), losses.PairCrossEntropy)
+    assert isinstance(
+        named_loss("supervised-contrastive", None, metric), losses.SupervisedContrastive
+    )
+    with pytest.raises(SettingsError, match="supervised-contrastive has no margin"):
+        named_loss("supervised-contrastive", 0.1, metric)
+
+
+def test_encoders_of_the_table_are_all_there_are() -> None:
+    made = {name for name in encoders.__all__ if isinstance(getattr(encoders, name), type)}
+    assert made == set(ENCODERS)
