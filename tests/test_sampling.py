@@ -326,7 +326,9 @@ class TestTriplets:
             lone = sizes[items.class_ids[item]] == 1
             assert (anchors[item] == 0) == lone
             assert (positives[item] == 0) == lone
-        if 2 * max(sizes) <= len(items):
+        assert set(anchors) | set(negatives) == set(range(len(items)))
+        repeats = sum(negatives.values()) - len(items)
+        if min(sizes) > 1 and 2 * max(sizes) + repeats <= len(items):
             assert set(negatives) == set(range(len(items)))
 
     def test_each_role_is_shared_evenly(self) -> None:

@@ -229,5 +229,5 @@ def read_items(
     if data.kind != input.kind:
         raise SettingsError(f"{data.name} holds {data.kind}; this model's input takes {input.kind}")
     origins = [data.origin(i) for i in range(len(data.values))]
-    prepared = prepare(input, data.values, origins, skip_bad=skip_bad)
+    prepared = prepare(input, data.values, origins, skip_bad=skip_bad, name=data.name)
     return (data.keep_items(prepared.kept) if prepared.skipped else data), prepared

@@ -8,12 +8,11 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gemel import encoders, inputs, losses, metrics
+from gemel import encoders, inputs, metrics
 from gemel.data.pictures import read_picture
 from gemel.errors import DataError
 from gemel.items import Items, Pairs
-from gemel.sampling import Sampler
-from gemel.training.objective import Loss, default_sampler
+from gemel.training.objective import Loss, default_loss, default_sampler
 
 LOOKED_AT = 64
 Augment = Callable[..., Tensor]
@@ -42,7 +41,6 @@ class Recipe:
     encoder: nn.Module
     metric: metrics.Metric
     loss: Loss
-    sampler: Sampler
     augment: Augment | None
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -78,11 +76,13 @@ def choose(
     metric: metrics.Metric | None = None,
     loss: Loss | None = None,
     augment: bool = True,
+    lone_classes: bool = False,
     seed: int = 0,
 ) -> Recipe:
     """The recipe for `items`; whatever is given is taken, the rest is chosen.
 
     Raises:
+        BadItemsError: a class has one item only, unless `lone_classes`.
         DataError: none of the pictures can be read.
     """
     if items.kind == "numbers":
@@ -96,14 +96,13 @@ def choose(
         given, reasons = _image_input(seen, size, channels)
         found = _image_encoder(given.shape[-1])
         chosen_augment = _image_augment(seen) if augment else None
-    loss = loss if loss is not None else _loss(items)
-    sampler = default_sampler(items, loss, seed)
+    loss = loss if loss is not None else default_loss(items)
+    reasons["batches"] = repr(default_sampler(items, loss, seed, lone_classes=lone_classes))
     recipe = Recipe(
         input=given,
         encoder=encoder if encoder is not None else found,
         metric=metric if metric is not None else metrics.Cosine(),
         loss=loss,
-        sampler=sampler,
         augment=chosen_augment,
         reasons=reasons,
     )
@@ -135,14 +134,6 @@ def _image_augment(seen: Look) -> Augment:
     return inputs.Chain([soft, inputs.Colour()])
 
 
-def _loss(items: Items | Pairs) -> Loss:
-    return (
-        losses.SupervisedContrastive()
-        if isinstance(items, Items)
-        else losses.Contrastive(margin=0.5)
-    )
-
-
 def _with_reasons(recipe: Recipe) -> Recipe:
     def name(part: object) -> str:
         return type(part).__name__
@@ -151,7 +142,6 @@ def _with_reasons(recipe: Recipe) -> Recipe:
         "encoder": name(recipe.encoder),
         "metric": name(recipe.metric),
         "loss": name(recipe.loss),
-        "batches": repr(recipe.sampler),
         "augmentation": "none" if recipe.augment is None else repr(recipe.augment),
     }
     return recipe

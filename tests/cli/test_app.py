@@ -39,6 +39,8 @@ def model(photos: Path) -> Path:
     assert result.exit_code == 0
     assert "28 x 28 x 1" in result.output
     assert "SupervisedContrastive" in result.output
+    assert re.search(r"batches +ClassesByItems\(.*per_class=4", result.output)
+    assert re.search(r"augmentation +Warp\(", result.output)
     assert "held out for validation: <Items" in result.output
     assert "next: gemel evaluate" in result.output
     return out
@@ -54,7 +56,7 @@ class TestTrain:
     def test_writes_a_model_that_knows_its_threshold(self, model: Path) -> None:
         loaded = gemel.load(model)
         assert loaded.threshold is not None
-        assert loaded.training_summary["steps"] == 25
+        assert 5 <= loaded.training_summary["steps"] <= 25
         assert loaded.input.light_on_dark
 
     @pytest.mark.parametrize(
@@ -160,7 +162,8 @@ class TestUse:
         files = sorted(photos.rglob("*.png"))[:3]
         out = tmp_path / "vectors.npz"
         run("embed", model, *files, "--out", out)
-        found = np.load(out)
+        with np.load(out) as file:
+            found = dict(file)
         np.testing.assert_array_equal(found["vectors"], gemel.load(model).embed(files).numpy())
         assert found["names"].tolist() == [str(file) for file in files]
         assert str(found["fingerprint"]) == gemel.load(model).fingerprint

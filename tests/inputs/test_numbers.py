@@ -44,7 +44,7 @@ def test_standardises_by_the_training_items(rows: np.ndarray) -> None:
             assert made.sd[column] == pytest.approx(sd, rel=1e-6)
             expected = [(value - mean) / sd for value in values]
         out = made.tensor(torch.from_numpy(rows))[:, column]
-        np.testing.assert_allclose(out.numpy(), expected, rtol=1e-3, atol=2e-3)
+        np.testing.assert_allclose(out.numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_scales_far_apart_and_steady_columns() -> None:

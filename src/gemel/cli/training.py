@@ -47,25 +47,20 @@ def run(request: Request) -> None:
     from lightning_fabric import Fabric
 
     from gemel.cli.sources import open_source
-    from gemel.items import Items, Pairs
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
     from gemel.recipes import choose
     from gemel.training import fit
-    from gemel.training.validation import hold_out
+    from gemel.training.validation import hold_out, hold_out_items
 
     fabric = Fabric(
         accelerator=request.accelerator, devices=request.devices, precision=_precision(request)
     )
     if request.devices > 1:
         fabric.launch()
-    kept: Items | Pairs
-    held: Items | Pairs | None
     data = open_source(request.data, use="train", skip_bad=request.skip_bad, seed=request.seed)
-    if request.by_item:
-        kept, held = data.split_items(1 - (request.validation or 0.1), seed=request.seed)
-    else:
-        kept, held = hold_out(data, request.validation, request.seed)
+    part = hold_out_items if request.by_item else hold_out
+    kept, held = part(data, request.validation, request.seed)
     metric = named_metric(request.metric or "cosine")
     recipe = choose(
         kept,
@@ -75,6 +70,7 @@ def run(request: Request) -> None:
         metric=metric,
         loss=None if request.loss is None else named_loss(request.loss, request.margin, metric),
         augment=request.augment,
+        lone_classes=request.skip_bad,
         seed=request.seed,
     )
     model = Siamese(

@@ -113,8 +113,13 @@ class Numbers:
         """Standardised numbers; as they are before anything was learnt."""
         if self.mean is None or self.sd is None:
             return stored
-        mean, sd = (torch.tensor(values).to(stored) for values in (self.mean, self.sd))
-        return torch.where(sd > 0, (stored - mean) / torch.where(sd > 0, sd, 1.0), 0.0)
+        # The mean in two float32 parts: rows that deviate little from it keep their digits.
+        mean = torch.tensor(self.mean, dtype=torch.float64)
+        coarse = mean.float()
+        fine = (mean - coarse).to(stored)
+        sd = torch.tensor(self.sd).to(stored)
+        deviation = (stored - coarse.to(stored)) - fine
+        return torch.where(sd > 0, deviation / torch.where(sd > 0, sd, 1.0), 0.0)
 
     def __repr__(self) -> str:
         return f"Numbers({self.features}, {'as they are' if self.mean is None else 'standardised'})"

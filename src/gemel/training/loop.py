@@ -100,7 +100,8 @@ def fit(
         log: a file for one JSON object a record.
         tensorboard: a folder for TensorBoard.
         progress: show a progress bar.
-        skip_bad: go on without items that cannot be read; `Fit.skipped` lists them.
+        skip_bad: go on without items that cannot be read; `Fit.skipped` lists them. Classes of one
+            item then serve only as what others differ from.
         fabric: where to run, such as `Fabric(accelerator="cuda", devices=2,
             precision="bf16-mixed")`, launched already where it has several devices. Default:
             one device, the best there is.
@@ -123,7 +124,11 @@ def fit(
     train, data = read_items(model.input, train, skip_bad=skip_bad)
     model.input.learn(data)
     loss = loss if loss is not None else default_loss(train)
-    batches = sampler(train) if sampler is not None else default_sampler(train, loss, seed)
+    batches = (
+        sampler(train)
+        if sampler is not None
+        else default_sampler(train, loss, seed, lone_classes=skip_bad)
+    )
     validator = None if held is None else Validator(model, held, seed=seed, skip_bad=skip_bad)
     stepper = Stepper(
         model,

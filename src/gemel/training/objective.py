@@ -27,27 +27,37 @@ Batch = LabelBatch | PairBatch | TripletBatch
 
 
 def default_loss(train: Items | Pairs) -> Loss:
-    """Supervised contrastive for labelled items, contrastive for a table of pairs."""
-    return SupervisedContrastive() if isinstance(train, Items) else Contrastive()
+    """Supervised contrastive for labelled items, contrastive for a table of pairs.
+
+    The margin of 0.5 suits cosine distances, which go from 0 to 2.
+    """
+    return SupervisedContrastive() if isinstance(train, Items) else Contrastive(margin=0.5)
 
 
-def default_sampler(train: Items | Pairs, loss: Loss, seed: int) -> Sampler:
+def default_sampler(
+    train: Items | Pairs, loss: Loss, seed: int, *, lone_classes: bool = False
+) -> Sampler:
     """The batches that `loss` needs, of about 256 items, from what the training data offers.
 
+    Classes of one item are refused, unless `lone_classes`: then they only serve as others.
+
     Raises:
+        BadItemsError: a class has one item only.
         SettingsError: the loss needs labels and the data is a table of pairs.
     """
     if isinstance(loss, PairLoss):
-        return BalancedPairs(train, pairs=128, seed=seed)
+        return BalancedPairs(train, pairs=128, lone_classes=lone_classes, seed=seed)
     if isinstance(train, Pairs):
         raise SettingsError(
             f"{type(loss).__name__} needs items with labels, and {train.name} holds pairs; "
             "for pairs use a pair loss, such as gemel.losses.Contrastive()"
         )
     if isinstance(loss, TripletLoss):
-        return Triplets(train, triplets=85, seed=seed)
+        return Triplets(train, triplets=85, lone_classes=lone_classes, seed=seed)
     groups = 4 if len(set(train.class_groups)) >= 4 else None
-    return ClassesByItems(train, classes=64, per_class=4, groups=groups, seed=seed)
+    return ClassesByItems(
+        train, classes=64, per_class=4, groups=groups, lone_classes=lone_classes, seed=seed
+    )
 
 
 def items_of(batch: Batch) -> Indices:

@@ -4,11 +4,12 @@ import numpy as np
 
 from gemel.errors import DataError
 from gemel.evaluation import auc, best_threshold
-from gemel.items import Items, Pairs
+from gemel.items import Items, Pairs, members_of_classes
 from gemel.measure import default_ways, item_pairs, one_shot_of, pair_distance
 from gemel.model import Siamese, read_items
 
 TRIALS = 1000
+FEWEST = 4  # items of a class of which two can be held out, and two are left
 
 
 def hold_out(
@@ -26,6 +27,29 @@ def hold_out(
         return train.split_classes(1 - share, seed=seed)
     except DataError:  # one identity, or a part without one of the kinds
         return train, None
+
+
+def hold_out_items(
+    train: Items | Pairs, share: float, seed: int
+) -> tuple[Items | Pairs, Items | Pairs | None]:
+    """The training part and a validation part of about `share` of each class's items, or of pairs.
+
+    Two items of a class at least are held out, so that they can meet; classes of fewer than four
+    keep all of theirs. Nothing is held out where that leaves fewer than two classes.
+    """
+    if share <= 0:
+        return train, None
+    if isinstance(train, Pairs):
+        return train.split_items(1 - share, seed=seed)
+    generator = np.random.default_rng(seed)
+    held = np.zeros(len(train), dtype=bool)
+    for members in members_of_classes(train.class_ids):
+        if len(members) >= FEWEST:
+            count = min(max(2, round(share * len(members))), len(members) - 2)
+            held[generator.permutation(members)[:count]] = True
+    if len(np.unique(train.class_ids[held])) < 2:
+        return train, None
+    return train.take(~held, f"{train.name}/train"), train.take(held, f"{train.name}/held-out")
 
 
 class Validator:

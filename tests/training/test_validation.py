@@ -1,0 +1,60 @@
+"""What is held out, and the figure that it gives."""
+
+import numpy as np
+import pytest
+
+from gemel import Items, Pairs, Siamese, measure
+from gemel.training.validation import Validator, hold_out, hold_out_items
+
+
+def test_classes_are_disjoint(symbols: Items) -> None:
+    kept, held = hold_out(symbols, 0.2, 0)
+    assert isinstance(held, Items)
+    assert not set(kept.classes) & set(held.classes)  # type: ignore[union-attr]
+    assert len(held.classes) == 7
+
+
+def test_too_few_classes_hold_nothing_out(symbols: Items) -> None:
+    few = symbols.take(np.arange(18))
+    assert hold_out(few, 0.1, 0) == (few, None)
+    assert hold_out(symbols, 0.0, 0) == (symbols, None)
+
+
+def test_pairs_that_hang_together(symbols: Items) -> None:
+    chain = Pairs(symbols.values, np.arange(9), np.arange(1, 10), np.array([True] * 8 + [False]))
+    assert hold_out(chain, 0.3, 0) == (chain, None)
+
+
+def test_items_of_known_classes(symbols: Items) -> None:
+    kept, held = hold_out_items(symbols, 0.1, 0)
+    assert isinstance(held, Items)
+    assert isinstance(kept, Items)
+    assert kept.classes == held.classes
+    assert np.bincount(held.class_ids).tolist() == [2] * 36
+    assert len(kept) + len(held) == len(symbols)
+    lonely = symbols.take(np.concatenate([np.arange(3), np.arange(6, 12)]))
+    assert hold_out_items(lonely, 0.5, 0) == (lonely, None)
+    assert hold_out_items(symbols, 0.0, 0) == (symbols, None)
+
+
+def test_pairs_by_pair(symbols: Items) -> None:
+    left, right, same = measure.item_pairs(symbols, most=50, seed=0)
+    kept, held = hold_out_items(Pairs(symbols.values, left, right, same), 0.2, 0)
+    assert isinstance(held, Pairs)
+    assert (len(kept), len(held)) == (80, 20)
+    assert held.same.sum() == 10
+
+
+@pytest.mark.parametrize("as_pairs", [True, False])
+def test_figure_and_threshold(symbols: Items, small_model: Siamese, as_pairs: bool) -> None:
+    left, right, same = measure.item_pairs(symbols, most=200, seed=0)
+    held: Items | Pairs = Pairs(symbols.values, left, right, same) if as_pairs else symbols
+    validator = Validator(small_model, held, seed=0, skip_bad=False)
+    assert validator.figure() == validator.figure()
+    distance = measure.pair_distance(small_model, small_model.embed(symbols))
+    if not as_pairs:
+        left, right, same = measure.item_pairs(symbols, seed=0)
+        assert validator.figure() == measure.one_shot(small_model, symbols, trials=1000).value
+    found = distance(left, right)
+    accuracies = [((found <= cut) == same).mean() for cut in found]
+    assert ((found <= validator.threshold()) == same).mean() == pytest.approx(max(accuracies))
