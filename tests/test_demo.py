@@ -16,7 +16,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     whole_drawn, digits = data.drawn, data.digits()
 
     def few(*, alphabets: int, seed: int, name: str, size: int = 28) -> gemel.Items:
-        return whole_drawn(alphabets=3, characters=22, drawers=5, seed=seed, name=name, size=size)
+        return whole_drawn(alphabets=5, characters=20, drawers=4, seed=seed, name=name, size=size)
 
     chosen = np.concatenate([np.flatnonzero(digits.labels == str(d))[:12] for d in range(10)])
     monkeypatch.setattr(demo.data, "drawn", few)

@@ -28,7 +28,7 @@ def test_one_shot() -> None:
 
 
 def test_own_encoder() -> None:
-    assert load("own_encoder").main(steps=80) > 0.4  # chance is 0.2
+    assert load("own_encoder").main(steps=80) > 0.3  # chance is 0.2
 
 
 def test_numbers() -> None:

@@ -43,7 +43,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     say("drawing made-up alphabets ...")
-    train = data.drawn(alphabets=60, seed=2 * seed, size=DRAWN, name="drawn/train")
+    train = data.drawn(alphabets=60, seed=2 * seed, size=DRAWN, name="drawn")
     say(f"  {len(train):,} drawings of {len(train.classes):,} symbols, by code; no download")
     model = new_model(seed)
     say(f"training a Siamese network for {minutes:g} minutes ...")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,6 +121,26 @@ class TestTrain:
         assert isinstance(result.exception, gemel.errors.SettingsError)
         assert "has no margin" in str(result.exception)
 
+    def test_ctrl_c_says_how_to_go_on(
+        self, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from gemel import losses
+
+        def stop(self: object, *_: object) -> None:
+            raise KeyboardInterrupt
+
+        out = tmp_path / "c.gemel"
+        words = ["train", str(photos), "--out", str(out), "--steps", "5"]
+        with monkeypatch.context() as patch:
+            patch.setattr(losses.SupervisedContrastive, "forward", stop)
+            result = runner.invoke(app, words)
+        assert result.exit_code == 130
+        assert (
+            f"stopped; {out} holds the best model so far. To go on: add --resume" in result.output
+        )
+        assert gemel.load(out).training_summary["steps"] == 0
+        assert "5 steps in" in run(*words, "--resume")
+
     def test_unknown_precision(self, photos: Path, tmp_path: Path) -> None:
         words = ["train", str(photos), "--out", str(tmp_path / "b"), "--precision", "8"]
         result = runner.invoke(app, words)
@@ -167,6 +188,29 @@ class TestUse:
         np.testing.assert_array_equal(found["vectors"], gemel.load(model).embed(files).numpy())
         assert found["names"].tolist() == [str(file) for file in files]
         assert str(found["fingerprint"]) == gemel.load(model).fingerprint
+
+    def test_fetch_says_what_it_did(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        import gemel.data
+
+        def pretend(name: str, folder: Path, *, progress: object) -> object:
+            progress("a.zip", 1_000_000, 2_000_000)  # type: ignore[operator]
+            progress("a.zip", 2_000_000, 2_000_000)  # type: ignore[operator]
+            return SimpleNamespace(fetched=("a.zip",), present=())
+
+        monkeypatch.setattr(gemel.data, "fetch", pretend)
+        output = run("fetch", "omniglot", tmp_path)
+        assert "a.zip: 1.0 of 2.0 MB" in output
+        assert f"omniglot is complete in {tmp_path}: 1 files fetched" in output
+
+    def test_demo_passes_its_words_on(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        import gemel.demo
+
+        seen: dict[str, object] = {}
+        monkeypatch.setattr(gemel.demo, "run", lambda out, **words: seen.update(words, out=out))
+        run("demo", "--out", tmp_path, "--minutes", "0.5", "--seed", "3")
+        assert (seen["out"], seen["minutes"], seen["seed"]) == (tmp_path, 0.5, 3)
 
     def test_version(self) -> None:
         assert run("--version") == f"gemel {gemel.__version__}\n"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import gemel
 from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, sampling
 from gemel.errors import NonFiniteLossError, SettingsError, TrainingError
 from gemel.training import Budget, CollapseWarning, rate_at
-from gemel.training.checkpoint import State
+from gemel.training.checkpoint import State, path_for
+from gemel.training.interrupt import Interrupt
 
 KILLED_RUN = Path(__file__).with_name("killed_run.py")
 
@@ -277,3 +279,49 @@ class _Interrupting(losses.SupervisedContrastive):
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGINT)
         return super().forward(embeddings, labels)
+
+
+class TestInterrupt:
+    def test_second_ctrl_c_does_not_wait(self) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        with Interrupt() as interrupt:
+            interrupt.check()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupt.asked
+            with pytest.raises(KeyboardInterrupt):
+                interrupt.check()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_outside_the_main_thread_it_does_nothing(self) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        seen = []
+
+        def work() -> None:
+            with Interrupt() as interrupt:
+                interrupt.check()
+                seen.append(signal.getsignal(signal.SIGINT))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert seen == [before]
+
+
+class TestKeeper:
+    def test_saves_when_due(self, symbols: Items, tmp_path: Path) -> None:
+        out = tmp_path / "a.gemel"
+        seen = []
+
+        def loss(embeddings: Tensor, labels: Tensor) -> Tensor:
+            seen.append(path_for(out).exists())
+            return losses.SupervisedContrastive()(embeddings, labels)
+
+        gemel.fit(fresh(), symbols, loss=loss, steps=4, out=out, checkpoint_seconds=0.0)
+        assert seen == [False, True, True, True]
+        assert not path_for(out).exists()
+
+    def test_resume_without_a_checkpoint_starts_anew(self, symbols: Items, tmp_path: Path) -> None:
+        done = gemel.fit(fresh(), symbols, steps=2, out=tmp_path / "a.gemel", resume=True)
+        assert done.steps == 2
