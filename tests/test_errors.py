@@ -65,7 +65,7 @@ class TestBadItems:
         assert str(error).splitlines() == [
             "1 bad item in a.csv:",
             "  a.csv row 2: no label (give one)",
-            "Mend them, or go on without them: skip_bad=True (--skip-bad).",
+            "Mend them, or go on without them where it is offered: skip_bad (--skip-bad).",
         ]
         assert isinstance(error, DataError)
 

@@ -63,7 +63,8 @@ class TestItemPairs:
         labels = symbols.labels
         assert (same == (labels[left] == labels[right])).all()
         assert (left != right).all()
-        assert same.sum() == (~same).sum() == 500
+        assert 300 < same.sum() == (~same).sum() <= 500
+        assert len({frozenset(pair) for pair in zip(left, right, strict=True)}) == len(same)
 
     def test_every_class_takes_part(self, symbols: Items) -> None:
         left, _, same = measure.item_pairs(symbols, most=len(symbols), seed=0)
@@ -120,7 +121,7 @@ class TestEvaluate:
             gemel.evaluate(pixels, mixed)
         found = gemel.evaluate(pixels, mixed, skip_bad=True).verification
         assert found.auc.value == gemel.evaluate(pixels, clean).verification.auc.value
-        assert found.same_count + found.different_count == 160
+        assert found.same_count + found.different_count == len(same)
 
     def test_lake_needs_no_labels(self, pixels: Siamese, data_folder: object) -> None:
         runs = gemel.data.lake_runs(data_folder("omniglot"))  # type: ignore[operator]

@@ -1,5 +1,6 @@
 """A model embeds the same alone and among others, and after saving and loading, to the bit."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -146,6 +147,15 @@ class TestMaking:
         with pytest.raises(SettingsError, match="must give embeddings"):
             images_model(nn.Identity())
 
+    def test_a_trained_encoder_is_not_drawn_anew(self, symbols: Items) -> None:
+        first = images_model(encoders.Conv(width=8, dim=4), seed=1)
+        before = first.fingerprint
+        second = images_model(first.encoder, seed=2)
+        assert first.fingerprint == before
+        assert torch.equal(
+            second.embed(as_pictures(symbols, 3)), first.embed(as_pictures(symbols, 3))
+        )
+
 
 class TestFile:
     def test_round_trip_to_the_bit(self, symbols: Items, tmp_path: Path) -> None:
@@ -208,7 +218,44 @@ class TestFile:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads(file.metadata()["gemel"])
-        save_file(tensors, path, metadata={"gemel": json.dumps({**facts, **changes})})
+        text = json.dumps({**facts, **changes})
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        save_file(tensors, path, metadata={"gemel": text, "checksum": checksum})
+
+    def test_a_changed_threshold_is_noticed(self, small_model: Siamese, tmp_path: Path) -> None:
+        path = tmp_path / "a.gemel"
+        small_model.threshold = 0.3125
+        small_model.save(path)
+        raw = path.read_bytes()
+        assert raw.count(b"0.3125") == 1
+        path.write_bytes(raw.replace(b"0.3125", b"0.9125"))
+        with pytest.raises(ModelFileError, match="its description is not what was written"):
+            gemel.load(path)
+
+    def test_settings_that_cannot_be(self, small_model: Siamese, tmp_path: Path) -> None:
+        path = tmp_path / "a.gemel"
+        small_model.save(path)
+        self._with_facts(path, block=0)
+        with pytest.raises(ModelFileError, match="not as gemel writes it"):
+            gemel.load(path)
+
+    def test_a_custom_encoder_may_move_house(self, tmp_path: Path) -> None:
+        class Elsewhere(Plain):
+            pass
+
+        images_model(Plain()).save(tmp_path / "a.gemel")
+        assert gemel.load(tmp_path / "a.gemel", encoder=Elsewhere()).dim == 8
+
+    def test_a_custom_metric_is_passed_in(self, tmp_path: Path) -> None:
+        class Halved(metrics.Euclidean):
+            pass
+
+        model = Siamese(inputs.Images(16, channels=1), Plain(), Halved())
+        model.save(tmp_path / "a.gemel")
+        with pytest.raises(ModelFileError, match="your own class"):
+            gemel.load(tmp_path / "a.gemel", encoder=Plain())
+        again = gemel.load(tmp_path / "a.gemel", encoder=Plain(), metric=Halved())
+        assert again.fingerprint == model.fingerprint
 
     def test_unknown_part(self, small_model: Siamese, tmp_path: Path) -> None:
         path = tmp_path / "a.gemel"

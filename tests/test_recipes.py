@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gemel import Items, Pairs, data, encoders, inputs, losses, metrics
-from gemel.errors import DataError
+from gemel.errors import DataError, SettingsError
 from gemel.recipes import choose, look
 
 
@@ -53,6 +53,37 @@ def test_pairs_get_a_pair_loss(symbols: Items) -> None:
     left, right = np.array([0, 1, 2, 3]), np.array([1, 40, 3, 80])
     pairs = Pairs(symbols.values, left, right, np.array([True, False, True, False]))
     assert isinstance(choose(pairs).loss, losses.Contrastive)
+
+
+@pytest.mark.parametrize(
+    ("metric", "loss"),
+    [
+        (metrics.Cosine(), losses.SupervisedContrastive),
+        (metrics.WeightedL1(), losses.PairCrossEntropy),
+        (metrics.Mahalanobis(), losses.Triplet),
+        (metrics.Euclidean(), losses.Triplet),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_the_loss_trains_what_the_metric_measures(
+    symbols: Items, metric: metrics.Metric, loss: type
+) -> None:
+    chosen = choose(symbols, metric=metric).loss
+    assert isinstance(chosen, loss)
+    assert getattr(chosen, "metric", metric) is metric
+
+
+def test_a_photo_of_a_coloured_thing_on_white_is_no_drawing() -> None:
+    values = np.full((6, 60, 60, 3), 255, np.uint8)
+    values[:, 20:40, 20:40] = (200, 30, 40)
+    assert not look(Items(values, np.array(list("ababab")))).drawn
+
+
+def test_sizes_are_for_images() -> None:
+    rows = data.arrays(np.random.default_rng(0).normal(size=(8, 5)), list("aabbccdd"))
+    assert choose(rows, dim=7).encoder.settings()["dim"] == 7
+    with pytest.raises(SettingsError, match="size and channels are for images"):
+        choose(rows, size=28)
 
 
 def test_what_is_given_is_taken(symbols: Items) -> None:

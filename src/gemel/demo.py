@@ -16,6 +16,7 @@ from gemel.reports import pictures
 from gemel.training import fit
 
 SIZE, DRAWN = 28, 42  # pixels a side of the network's input, and of a drawing before it is cut
+VIEWS = 4
 MODEL, PICTURE, ROC, MAP = "demo.gemel", "episodes.png", "roc.png", "map.png"
 Say = Callable[[str], object]
 
@@ -42,6 +43,8 @@ def run(
     """
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
+    folder = omniglot if omniglot is not None else find_omniglot()
+    runs = None if folder is None else data.lake_runs(folder)  # a wrong folder is told at once
     say("drawing made-up alphabets ...")
     train = data.drawn(alphabets=60, seed=2 * seed, size=DRAWN, name="drawn")
     say(f"  {len(train):,} drawings of {len(train.classes):,} symbols, by code; no download")
@@ -55,6 +58,7 @@ def run(
         seed=seed,
         progress=True,
         patience=None,
+        out=out / MODEL,
     )
     say(f"  {done.steps} steps; now tested on what it never saw:")
     tests = unseen_tests(seed)
@@ -63,18 +67,15 @@ def run(
     table: dict[str, tuple[Figure, Figure]] = {}
     for name, items in tests.items():
         table[name] = (_one_shot(model, items, seed), _one_shot(pixels, items, seed))
-    folder = omniglot if omniglot is not None else find_omniglot()
-    if folder is not None:
-        runs = data.lake_runs(folder)
+    if runs is not None:
         table["Omniglot, Lake's 400 trials"] = (
             measure.lake(model, runs),
             measure.lake(pixels, runs),
         )
     say(_as_table(table))
-    if folder is None:
+    if runs is None:
         say("  (Omniglot was not found: --omniglot FOLDER adds Lake's published trials)")
     _draw(model, tests, out, seed)
-    model.save(out / MODEL)
     say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds the model and three pictures.")
     say(_closing(out))
     return table
@@ -87,6 +88,7 @@ def new_model(seed: int) -> Siamese:
         encoders.Conv(width=64, dim=128),
         metrics.Cosine(),
         seed=seed,
+        views=VIEWS,
     )
 
 

@@ -55,7 +55,7 @@ class BadItemsError(DataError):
         lines += [f"  {problem}" for problem in self.problems[: self.SHOWN]]
         if count > self.SHOWN:
             lines.append(f"  ... and {count - self.SHOWN} more")
-        lines.append("Mend them, or go on without them: skip_bad=True (--skip-bad).")
+        lines.append("Mend them, or go on without them where it is offered: skip_bad (--skip-bad).")
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type["BadItemsError"], tuple[str, tuple[Problem, ...]]]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gemel.errors import EvaluationError
+from gemel.errors import EvaluationError, Problem
 from gemel.evaluation import (
     Compare,
     Episodes,
@@ -41,11 +41,13 @@ class Evaluation:
         verification: are these two the same?
         episodes: N-way K-shot accuracy; None for a table of pairs.
         retrieval: which items of the rest are of the query's class; None for a table of pairs.
+        skipped: the bad items that were left out.
     """
 
     verification: Verification
     episodes: Figure | None
     retrieval: Retrieval | None
+    skipped: tuple[Problem, ...] = ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -57,13 +59,25 @@ class Evaluation:
         )
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.figures))
+        parts: list[str] = [str(self.verification)]
+        if self.episodes is not None:
+            parts.append(f"{self.episodes}\n95 % interval: {self.episodes.method}")
+        if self.retrieval is not None:
+            parts.append(str(self.retrieval))
+        if self.skipped:
+            parts.append(f"went on without {len(self.skipped)} bad items:")
+            parts += [f"  {problem}" for problem in self.skipped]
+        return "\n".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: every figure with its interval, count, seed and split."""
         return {
             "figures": [figure.as_dict() for figure in self.figures],
-            "verification": self.verification.as_dict(),
+            "threshold": self.verification.threshold,
+            "same": self.verification.same_count,
+            "different": self.verification.different_count,
+            "left_out": None if self.retrieval is None else self.retrieval.left_out,
+            "skipped": [str(problem) for problem in self.skipped],
         }
 
 
@@ -98,7 +112,8 @@ def evaluate(
     embeddings = model.embed_prepared(prepared)
     if isinstance(known, Pairs):
         distance = pair_distance(model, embeddings)(known.left, known.right)
-        return Evaluation(_verify(model, distance, known.same, None, known.name, seed), None, None)
+        judged = _verify(model, distance, known.same, None, known.name, seed)
+        return Evaluation(judged, None, None, data.skipped + prepared.skipped)
     items = known
     left, right, same = item_pairs(items, seed=seed)
     identities = items.class_ids[left], items.class_ids[right]
@@ -121,6 +136,7 @@ def evaluate(
             split=items.name,
             seed=seed,
         ),
+        data.skipped + prepared.skipped,
     )
 
 
@@ -165,7 +181,7 @@ def one_shot_of(
 ) -> Figure:
     """`one_shot` of items that are embedded already, row by row as in `items`."""
     inside = within_groups and items.groups is not None
-    ways = ways if ways is not None else default_ways(items, within_groups=inside)
+    ways = ways if ways is not None else default_ways(items, within_groups=inside, shots=shots)
     episodes = draw_item_episodes(
         items, ways=ways, shots=shots, trials=trials, within_groups=inside, seed=seed
     )
@@ -210,12 +226,13 @@ def draw_item_episodes(
     )
 
 
-def default_ways(items: Items, *, within_groups: bool) -> int:
-    """20, or as many classes as there are: in the largest group where trials stay within one."""
+def default_ways(items: Items, *, within_groups: bool, shots: int = 1) -> int:
+    """20, or as many classes as have `shots` + 1 items: of one group where trials stay within."""
+    able = np.bincount(items.class_ids, minlength=len(items.classes)) > shots  # [classes]
     if not within_groups:
-        return min(20, len(items.classes))
-    _, sizes = np.unique(items.class_groups, return_counts=True)
-    return min(20, int(sizes.max()))
+        return max(2, min(20, int(able.sum())))
+    _, group = np.unique(items.class_groups, return_inverse=True)  # [classes]
+    return max(2, min(20, int(np.bincount(group[able], minlength=1).max())))
 
 
 def comparison(model: Siamese, embeddings: Float[Tensor, "items dim"], shots: int) -> Compare:
@@ -243,8 +260,9 @@ def item_pairs(
 ) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """Up to `most` pairs of each kind, drawn from labelled items: left [M], right [M], same [M].
 
-    A same pair is drawn by item, then by another item of its class, so that no class is left
-    out; a different pair by two items. No item is paired with itself.
+    There are equally many of both kinds, and no pair comes twice. A same pair is drawn by item,
+    then by another item of its class, so that no class is left out; a different pair by two
+    items. No item is paired with itself.
 
     Raises:
         EvaluationError: no class has two items, or there is one class only.
@@ -258,7 +276,7 @@ def item_pairs(
             "more items; verification needs two classes, and one class with two items"
         )
     generator = np.random.default_rng(seed)
-    count = min(most, 10 * len(items))
+    count = min(2 * most, 10 * len(items))
     order = np.argsort(ids, kind="stable")
     place = np.empty(len(ids), dtype=np.int64)
     place[order] = np.arange(len(ids))
@@ -273,8 +291,18 @@ def item_pairs(
     outside = len(ids) - counts[ids[other]]
     jump = generator.integers(0, outside)  # over the item's own class
     against = order[(start[ids[other]] + counts[ids[other]] + jump) % len(ids)]
-    same = np.repeat([True, False], count)
-    return np.concatenate([left, other]), np.concatenate([right, against]), same
+    same_pairs = _distinct(left, right)
+    different_pairs = _distinct(other, against)
+    each = min(most, len(same_pairs), len(different_pairs))
+    pairs = np.concatenate([same_pairs[:each], different_pairs[:each]])
+    return pairs[:, 0], pairs[:, 1], np.repeat([True, False], each)
+
+
+def _distinct(left: Indices, right: Indices) -> Indices:
+    """The pairs [M, 2] in their order, each once, whichever side its items stand on."""
+    pairs = np.stack([left, right], axis=1)
+    _, first = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
+    return pairs[np.sort(first)]
 
 
 def lake(model: Siamese, runs: Any) -> Figure:

@@ -89,10 +89,11 @@ class Siamese(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             build = getattr(encoder, "build", None)
-            if build is not None:
+            if build is not None and not _has_weights(encoder):
                 build(input.shape)
             self.dim = self._measure_dim()
-            metric.build(self.dim)
+            if not _has_weights(metric):
+                metric.build(self.dim)
 
     def _measure_dim(self) -> int:
         """D, the length of an embedding, from one blank item."""
@@ -144,7 +145,7 @@ class Siamese(nn.Module):
     def embed_prepared(self, prepared: Prepared) -> Float[Tensor, "items dim"]:
         """The embeddings of items that `gemel.inputs.prepare` has read."""
         out = torch.empty(len(prepared), self.dim)
-        device = next(self.parameters(), torch.empty(0)).device
+        device = next(self.encoder.parameters(), torch.empty(0)).device
         for start in range(0, len(prepared), self.block):
             rows = np.arange(start, min(start + self.block, len(prepared)))
             batch = self.input.tensor(prepared.batch(rows).to(device))
@@ -194,24 +195,44 @@ class Siamese(nn.Module):
         save(self, path)
 
     @classmethod
-    def load(cls, path: str | PathLike[str], *, encoder: nn.Module | None = None) -> "Siamese":
+    def load(
+        cls,
+        path: str | PathLike[str],
+        *,
+        input: Input | None = None,
+        encoder: nn.Module | None = None,
+        metric: Metric | None = None,
+    ) -> "Siamese":
         """The same as `gemel.load`."""
         from gemel.model_file import load
 
-        return load(path, encoder=encoder, kind=cls)
+        return load(path, input=input, encoder=encoder, metric=metric, kind=cls)
 
 
-def load(path: str | PathLike[str], *, encoder: nn.Module | None = None) -> Siamese:
+def _has_weights(part: nn.Module) -> bool:
+    """Whether a part is built already: trained weights are never drawn anew."""
+    return next(part.parameters(), None) is not None
+
+
+def load(
+    path: str | PathLike[str],
+    *,
+    input: Input | None = None,
+    encoder: nn.Module | None = None,
+    metric: Metric | None = None,
+) -> Siamese:
     """Read a model that `Siamese.save` wrote. Nothing in the file is run.
 
     Args:
         path: the model file.
-        encoder: the encoder itself where the model has one that gemel does not make.
+        input: the input itself where the model has one that gemel does not make.
+        encoder: the same for its encoder.
+        metric: the same for its metric.
 
     Raises:
         ModelFileError: the file is missing, damaged, of another program, or of a newer gemel.
     """
-    return Siamese.load(path, encoder=encoder)
+    return Siamese.load(path, input=input, encoder=encoder, metric=metric)
 
 
 def read_items(

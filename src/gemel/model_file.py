@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from gemel import storage
-from gemel.errors import ModelFileError
+from gemel.errors import ModelFileError, SettingsError
+from gemel.inputs import Input
+from gemel.metrics import Metric
 from gemel.model import Siamese
 from gemel.parts import ENCODERS, INPUTS, METRICS, Saved, describe, restore
 
@@ -36,23 +38,30 @@ def save(model: Siamese, path: str | PathLike[str]) -> None:
     storage.write(Path(path), "model", model.state_dict(), facts)
 
 
-def load(path: str | PathLike[str], *, encoder: nn.Module | None, kind: type[Model]) -> Model:
+def load(
+    path: str | PathLike[str],
+    *,
+    input: Input | None,
+    encoder: nn.Module | None,
+    metric: Metric | None,
+    kind: type[Model],
+) -> Model:
     """The model in the file `path`; see `gemel.load`."""
     path = Path(path)
     tensors, facts = storage.read(path, "model")
     try:
         parts = facts["parts"]
         model = kind(
-            restore(parts["input"], INPUTS, "input"),
+            restore(parts["input"], INPUTS, "input", input),
             restore(parts["encoder"], ENCODERS, "encoder", encoder),
-            restore(parts["metric"], METRICS, "metric"),
+            restore(parts["metric"], METRICS, "metric", metric),
             views=facts["views"],
             block=facts["block"],
         )
         stated = facts["fingerprint"]
         model.threshold = facts["threshold"]
         model.training_summary = facts["training"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, SettingsError) as error:
         raise ModelFileError(
             f"{path}: its description is not as gemel writes it: {error!r}"
         ) from error
@@ -73,7 +82,9 @@ def fingerprint(model: Siamese) -> str:
     is calibrated anew.
     """
     digest = hashlib.sha256()
-    settings = {"parts": _parts(model), "views": model.views, "block": model.block}
+    # the name of a part that gemel does not make is where its code lies, not what it does
+    made = {role: part for role, part in _parts(model).items() if part["settings"] is not None}
+    settings = {"parts": made, "views": model.views, "block": model.block}
     digest.update(json.dumps(settings, sort_keys=True).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gemel import encoders, inputs, metrics
 from gemel.data.pictures import read_picture
-from gemel.errors import DataError
+from gemel.errors import DataError, SettingsError
 from gemel.items import Items, Pairs
 from gemel.training.objective import Loss, default_loss, default_sampler
 
@@ -25,7 +25,7 @@ class Look:
     Attributes:
         side: the median of their shorter sides, in pixels.
         colour: whether any of them has colour.
-        drawn: whether most are ink on a plain ground: few tones, an even border.
+        drawn: whether most are ink on a plain ground: no colour, and an even border.
     """
 
     side: int
@@ -73,6 +73,7 @@ def choose(
     size: int | None = None,
     channels: int | None = None,
     encoder: nn.Module | None = None,
+    dim: int | None = None,
     metric: metrics.Metric | None = None,
     loss: Loss | None = None,
     augment: bool = True,
@@ -82,26 +83,32 @@ def choose(
     """The recipe for `items`; whatever is given is taken, the rest is chosen.
 
     Raises:
+        SettingsError: `size` or `channels` is given for numbers.
         BadItemsError: a class has one item only, unless `lone_classes`.
         DataError: none of the pictures can be read.
     """
     if items.kind == "numbers":
+        if size is not None or channels is not None:
+            raise SettingsError(
+                f"{items.name} holds numbers; size and channels are for images: leave them out"
+            )
         features = len(items.values[0])
         given: inputs.Input = inputs.Numbers(features)
         reasons = {"input": f"{features} numbers an item, standardised"}
-        found: nn.Module = encoders.Dense(widths=(128, 128), dim=32)
+        found: nn.Module = encoders.Dense(widths=(128, 128), dim=dim or 32)
         chosen_augment = None
     else:
         seen = look(items, seed=seed)
         given, reasons = _image_input(seen, size, channels)
-        found = _image_encoder(given.shape[-1])
+        found = _image_encoder(given.shape[-1], dim or 128)
         chosen_augment = _image_augment(seen) if augment else None
-    loss = loss if loss is not None else default_loss(items)
+    metric = metric if metric is not None else metrics.Cosine()
+    loss = loss if loss is not None else default_loss(items, metric)
     reasons["batches"] = repr(default_sampler(items, loss, seed, lone_classes=lone_classes))
     recipe = Recipe(
         input=given,
         encoder=encoder if encoder is not None else found,
-        metric=metric if metric is not None else metrics.Cosine(),
+        metric=metric,
         loss=loss,
         augment=chosen_augment,
         reasons=reasons,
@@ -122,9 +129,9 @@ def _image_input(
     }
 
 
-def _image_encoder(side: int) -> nn.Module:
+def _image_encoder(side: int, dim: int) -> nn.Module:
     width = (64, 64, 64, 64) if side <= 40 else (32, 64, 64, 64, 64)
-    return encoders.Conv(width=width, dim=128)
+    return encoders.Conv(width=width, dim=dim)
 
 
 def _image_augment(seen: Look) -> Augment:
@@ -155,7 +162,9 @@ def _has_colour(picture: NDArray[np.uint8]) -> bool:
 
 
 def _is_drawn(picture: NDArray[np.uint8]) -> bool:
-    """Whether the border is nearly one tone, and most pixels are of that tone."""
+    """Whether there is no colour, and the border and most pixels are nearly of one tone."""
+    if _has_colour(picture):
+        return False
     grey = picture if picture.ndim == 2 else picture.mean(2)
     border: Float[np.ndarray, " pixels"] = np.concatenate(
         [grey[0], grey[-1], grey[:, 0], grey[:, -1]]

@@ -1,5 +1,6 @@
 """Tensors and JSON in one safetensors file, written at once or not at all, never pickled."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ def write(path: Path, kind: str, tensors: Mapping[str, Tensor], facts: Mapping[s
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(whole, temporary, metadata={"gemel": text})
+        save_file(whole, temporary, metadata={"gemel": text, "checksum": _checksum(text)})
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -67,6 +68,11 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 )
             facts = json.loads(metadata["gemel"])
             _check_kind(path, kind, facts)
+            if metadata.get("checksum") != _checksum(metadata["gemel"]):
+                raise ModelFileError(
+                    f"{path} is damaged: its description is not what was written; "
+                    "take it anew from where it came"
+                )
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, OSError, json.JSONDecodeError, RuntimeError) as error:
         raise ModelFileError(
@@ -89,6 +95,11 @@ def _check_kind(path: Path, kind: str, facts: Any) -> None:
             f"this gemel reads up to format {FORMAT}: "
             "upgrade with `pip install --upgrade gemel`"
         )
+
+
+def _checksum(text: str) -> str:
+    """SHA-256 of the facts; tensors have the fingerprint of the model that they make."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_tensors(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

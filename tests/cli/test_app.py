@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 from typer.testing import CliRunner
 
 import gemel
@@ -126,8 +128,11 @@ class TestTrain:
     ) -> None:
         from gemel import losses
 
-        def stop(self: object, *_: object) -> None:
-            raise KeyboardInterrupt
+        forward = losses.SupervisedContrastive.forward
+
+        def stop(self: losses.SupervisedContrastive, *tensors: Tensor) -> Tensor:
+            signal.raise_signal(signal.SIGINT)
+            return forward(self, *tensors)
 
         out = tmp_path / "c.gemel"
         words = ["train", str(photos), "--out", str(out), "--steps", "5"]
@@ -138,7 +143,7 @@ class TestTrain:
         assert (
             f"stopped; {out} holds the best model so far. To go on: add --resume" in result.output
         )
-        assert gemel.load(out).training_summary["steps"] == 0
+        assert gemel.load(out).training_summary["steps"] == 1
         assert "5 steps in" in run(*words, "--resume")
 
     def test_unknown_precision(self, photos: Path, tmp_path: Path) -> None:
@@ -178,6 +183,14 @@ class TestUse:
                 runner.invoke(app, ["compare", str(model), str(files[0]), str(other)]).exit_code
             )
         assert 1 in codes  # some class is different
+
+    def test_compare_without_a_threshold(self, photos: Path, tmp_path: Path) -> None:
+        out = tmp_path / "b.gemel"
+        run("train", photos, "--out", out, "--steps", "1", "--validation", "0")
+        file = next(photos.rglob("*.png"))
+        result = runner.invoke(app, ["compare", str(out), str(file), str(file)])
+        assert "no threshold yet (distance" in result.output
+        assert isinstance(result.exception, gemel.errors.SettingsError)
 
     def test_embed(self, model: Path, photos: Path, tmp_path: Path) -> None:
         files = sorted(photos.rglob("*.png"))[:3]
@@ -253,6 +266,27 @@ class TestErrors:
             main()
         assert caught.value.code == 2
         assert capsys.readouterr().err.startswith("gemel: absent.gemel does not exist")
+
+    def test_a_path_that_cannot_be_written(
+        self,
+        model: Path,
+        photos: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        file = next(photos.rglob("*.png"))
+        words = ["embed", str(model), str(file), "--out", "no/such/folder/v.npz"]
+        monkeypatch.setattr(sys, "argv", ["gemel", *words])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        assert "no/such/folder" in capsys.readouterr().err
+
+    def test_unknown_accelerator(self, photos: Path, tmp_path: Path) -> None:
+        words = ["train", str(photos), "--out", str(tmp_path / "b"), "--accelerator", "abacus"]
+        result = runner.invoke(app, words)
+        assert isinstance(result.exception, gemel.errors.SettingsError)
+        assert "--accelerator auto" in str(result.exception)
 
     def test_interrupt(self, monkeypatch: pytest.MonkeyPatch) -> None:
         import gemel.cli.app

@@ -18,9 +18,11 @@ from torch import Tensor, nn
 import gemel
 from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, sampling
 from gemel.errors import NonFiniteLossError, SettingsError, TrainingError
+from gemel.model import read_items
 from gemel.training import Budget, CollapseWarning, rate_at
 from gemel.training.checkpoint import State, path_for
 from gemel.training.interrupt import Interrupt
+from gemel.training.validation import Validator
 
 KILLED_RUN = Path(__file__).with_name("killed_run.py")
 
@@ -196,8 +198,8 @@ class TestStopping:
         assert done.stopped == "no better figure"
         assert done.steps < 200
         assert done.validation == max(figures)
-        assert figures.index(max(figures)) == len(figures) - 3
-        again = gemel.training.validation.Validator(model, held, seed=0, skip_bad=False)
+        assert max(i for i, f in enumerate(figures) if f == max(figures)) == len(figures) - 3
+        again = Validator(model, *read_items(model.input, held), seed=0)
         assert again.figure() == done.validation
 
     def test_a_loss_that_is_no_number(self, symbols: Items) -> None:
@@ -285,11 +287,9 @@ class TestInterrupt:
     def test_second_ctrl_c_does_not_wait(self) -> None:
         before = signal.getsignal(signal.SIGINT)
         with Interrupt() as interrupt:
-            interrupt.check()
-            os.kill(os.getpid(), signal.SIGINT)
+            assert not interrupt.asked
+            signal.raise_signal(signal.SIGINT)
             assert interrupt.asked
-            with pytest.raises(KeyboardInterrupt):
-                interrupt.check()
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is before
@@ -299,8 +299,7 @@ class TestInterrupt:
         seen = []
 
         def work() -> None:
-            with Interrupt() as interrupt:
-                interrupt.check()
+            with Interrupt():
                 seen.append(signal.getsignal(signal.SIGINT))
 
         thread = threading.Thread(target=work)
@@ -321,6 +320,43 @@ class TestKeeper:
         gemel.fit(fresh(), symbols, loss=loss, steps=4, out=out, checkpoint_seconds=0.0)
         assert seen == [False, True, True, True]
         assert not path_for(out).exists()
+
+    def test_another_margin_is_another_run(self, symbols: Items, tmp_path: Path) -> None:
+        out = tmp_path / "a.gemel"
+
+        class Stopping(losses.Triplet):
+            def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+                os.kill(os.getpid(), signal.SIGINT)
+                return super().forward(embeddings, labels)
+
+        def start(margin: float, **words: bool) -> None:
+            loss = Stopping(metrics.Cosine(), margin=margin)
+            gemel.fit(fresh(), symbols, loss=loss, steps=5, out=out, **words)
+
+        with pytest.raises(KeyboardInterrupt):
+            start(0.2)
+        with pytest.raises(
+            TrainingError, match=r"loss = .*margin=0\.2.*this one has .*margin=0\.4"
+        ):
+            start(0.4, resume=True)
+
+    def test_a_complete_run_is_not_resumed(self, symbols: Items, tmp_path: Path) -> None:
+        out = tmp_path / "a.gemel"
+        gemel.fit(fresh(), symbols, steps=1, out=out)
+        with pytest.raises(TrainingError, match=r"is complete: there is no .*checkpoint to resume"):
+            gemel.fit(fresh(), symbols, steps=1, out=out, resume=True)
+
+    def test_nowhere_to_write(self, symbols: Items, tmp_path: Path) -> None:
+        for out, what in ((tmp_path, "is a folder"), (tmp_path / "no" / "a", "does not exist")):
+            with pytest.raises(SettingsError, match=what):
+                gemel.fit(fresh(), symbols, steps=1, out=out)
+
+    @pytest.mark.parametrize(
+        "words", [{"rate": -1.0}, {"patience": 0}, {"validations": 0}, {"rate": math.inf}]
+    )
+    def test_impossible_settings(self, symbols: Items, words: dict[str, float]) -> None:
+        with pytest.raises(SettingsError, match=f"`{next(iter(words))}` must be"):
+            gemel.fit(fresh(), symbols, steps=1, **words)  # type: ignore[arg-type]
 
     def test_resume_without_a_checkpoint_starts_anew(self, symbols: Items, tmp_path: Path) -> None:
         done = gemel.fit(fresh(), symbols, steps=2, out=tmp_path / "a.gemel", resume=True)

@@ -35,7 +35,6 @@ def test_nothing_asked_nothing_written(
     with reporter(history=HISTORY) as silent:
         silent.step(0.5, 1.0)
         silent.record(NEXT)
-        silent.say("hello")
     assert capfd.readouterr() == ("", "")
     assert not list(tmp_path.iterdir())
 
@@ -113,12 +112,6 @@ class TestBar:
             pass
         assert "0 %" in (err := capfd.readouterr().err)
         assert "loss -  validation -" in err
-
-    def test_says_a_line_as_it_is(self, capfd: pytest.CaptureFixture[str]) -> None:
-        """Brackets are no markup: paths and lists have them too."""
-        with reporter(bar=True) as bar:
-            bar.say("skipped [red]/a.png")
-        assert "skipped [red]/a.png\n" in capfd.readouterr().err
 
     def test_resumed_history_is_not_shown_as_progress(
         self, capfd: pytest.CaptureFixture[str]

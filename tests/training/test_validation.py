@@ -1,10 +1,14 @@
 """What is held out, and the figure that it gives."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from gemel import Items, Pairs, Siamese, measure
-from gemel.training.validation import Validator, hold_out, hold_out_items
+from gemel import Items, Pairs, Siamese, inputs, measure
+from gemel.errors import BadItemsError
+from gemel.model import read_items
+from gemel.training.validation import Validator, hold_out, hold_out_items, read_both
 
 
 def test_classes_are_disjoint(symbols: Items) -> None:
@@ -14,15 +18,39 @@ def test_classes_are_disjoint(symbols: Items) -> None:
     assert len(held.classes) == 7
 
 
-def test_too_few_classes_hold_nothing_out(symbols: Items) -> None:
+def test_too_few_classes_hold_out_items_instead(symbols: Items) -> None:
     few = symbols.take(np.arange(18))
-    assert hold_out(few, 0.1, 0) == (few, None)
+    kept, held = hold_out(few, 0.1, 0)
+    assert isinstance(held, Items)
+    assert kept.classes == held.classes  # type: ignore[union-attr]
+    assert held.name.endswith("/held-out")
     assert hold_out(symbols, 0.0, 0) == (symbols, None)
+
+
+def test_held_out_classes_can_be_paired() -> None:
+    labels = np.array([f"c{i}" for i in range(30)] + ["c0"])
+    items = Items(np.zeros((31, 4, 4), np.uint8), labels)
+    assert hold_out(items, 0.2, 0) == (items, None)  # 29 classes have one item
 
 
 def test_pairs_that_hang_together(symbols: Items) -> None:
     chain = Pairs(symbols.values, np.arange(9), np.arange(1, 10), np.array([True] * 8 + [False]))
-    assert hold_out(chain, 0.3, 0) == (chain, None)
+    kept, held = hold_out(chain, 0.3, 0)
+    assert (len(kept), len(held or ())) == (7, 2)
+
+
+def test_bad_items_of_both_parts_are_named_together(symbols: Items, tmp_path: Path) -> None:
+    parts = []
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.png").write_text("no picture")
+        values = [tmp_path / f"{name}.png", *symbols.values[:8]]
+        parts.append(Items(values, symbols.labels[:9]))
+    with pytest.raises(BadItemsError) as caught:
+        read_both(inputs.Images(16), *parts, skip_bad=False)
+    assert [Path(problem.where).name for problem in caught.value.problems] == ["a.png", "b.png"]
+    (train, read), other = read_both(inputs.Images(16), *parts, skip_bad=True)
+    assert other is not None
+    assert len(train.values) == len(read) == len(other[1]) == 8
 
 
 def test_items_of_known_classes(symbols: Items) -> None:
@@ -49,7 +77,7 @@ def test_pairs_by_pair(symbols: Items) -> None:
 def test_figure_and_threshold(symbols: Items, small_model: Siamese, as_pairs: bool) -> None:
     left, right, same = measure.item_pairs(symbols, most=200, seed=0)
     held: Items | Pairs = Pairs(symbols.values, left, right, same) if as_pairs else symbols
-    validator = Validator(small_model, held, seed=0, skip_bad=False)
+    validator = Validator(small_model, *read_items(small_model.input, held), seed=0)
     assert validator.figure() == validator.figure()
     distance = measure.pair_distance(small_model, small_model.embed(symbols))
     if not as_pairs:

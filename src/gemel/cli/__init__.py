@@ -16,6 +16,9 @@ def main() -> None:
     except GemelError as error:
         print(f"gemel: {error}", file=sys.stderr)
         sys.exit(ERROR)
+    except OSError as error:
+        print(f"gemel: {error}; check the path, its folder, and the room there", file=sys.stderr)
+        sys.exit(ERROR)
     except KeyboardInterrupt:
         print("gemel: stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -9,6 +9,7 @@ import typer
 
 from gemel.cli import DIFFERENT, SAME
 from gemel.cli.sources import HELP as DATA_HELP
+from gemel.errors import SettingsError
 
 app = typer.Typer(
     name="gemel",
@@ -22,7 +23,7 @@ app = typer.Typer(
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that gemel wrote.")]
-Seed = Annotated[int, typer.Option(help="Decides every random draw.")]
+Seed = Annotated[int, typer.Option(help="Decides every random draw.", min=0)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Go on without bad items; say how many and which.")
@@ -203,7 +204,12 @@ def compare(
         typer.echo(json.dumps(facts))
     else:
         typer.echo(str(found))
-    raise typer.Exit(DIFFERENT if found.same is False else SAME)
+    if found.same is None:
+        raise SettingsError(
+            "this model has no threshold, so it cannot say whether they are the same: it was "
+            "trained with nothing held out. Train with --validation 0.1"
+        )
+    raise typer.Exit(SAME if found.same else DIFFERENT)
 
 
 @app.command()

@@ -44,18 +44,15 @@ def run(request: Request) -> None:
     Raises:
         KeyboardInterrupt: passed on, after the model is written and the way on is printed.
     """
-    from lightning_fabric import Fabric
-
     from gemel.cli.sources import open_source
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
     from gemel.recipes import choose
     from gemel.training import fit
+    from gemel.training.checkpoint import path_for
     from gemel.training.validation import hold_out, hold_out_items
 
-    fabric = Fabric(
-        accelerator=request.accelerator, devices=request.devices, precision=_precision(request)
-    )
+    fabric = _fabric(request)
     if request.devices > 1:
         fabric.launch()
     data = open_source(request.data, use="train", skip_bad=request.skip_bad, seed=request.seed)
@@ -67,6 +64,7 @@ def run(request: Request) -> None:
         size=request.size,
         channels=request.channels,
         encoder=None if request.encoder is None else named_encoder(request.encoder, request.dim),
+        dim=request.dim,
         metric=metric,
         loss=None if request.loss is None else named_loss(request.loss, request.margin, metric),
         augment=request.augment,
@@ -97,7 +95,8 @@ def run(request: Request) -> None:
             fabric=fabric,
         )
     except KeyboardInterrupt:
-        say(f"stopped; {request.out} holds the best model so far. To go on: add --resume")
+        if path_for(request.out).exists():
+            say(f"stopped; {request.out} holds the best model so far. To go on: add --resume")
         raise
     skipped = (*data.skipped, *done.skipped)
     if skipped:
@@ -117,8 +116,22 @@ def _introduce(say: Any, data: Any, held: Any, reasons: dict[str, str]) -> None:
         say(f"  {part:<13} {reason}")
 
 
+def _fabric(request: Request) -> Any:
+    from lightning_fabric import Fabric
+
+    try:
+        return Fabric(
+            accelerator=request.accelerator, devices=request.devices, precision=_precision(request)
+        )
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise SettingsError(
+            f"cannot run on {request.devices} x {request.accelerator!r} at {request.precision}: "
+            f"{error}. --accelerator auto --devices 1 always runs"
+        ) from error
+
+
 def _precision(request: Request) -> Any:
-    known = ("32-true", "bf16-mixed", "16-mixed", "64-true", "bf16-true")
+    known = ("32-true", "bf16-mixed", "16-mixed")
     if request.precision not in known:
         raise SettingsError(
             f"--precision is {request.precision!r}; it must be one of {', '.join(known)}"

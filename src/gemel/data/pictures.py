@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gemel.errors import DataError
 
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # others can run programs or fonts
 MAX_PIXELS = 89_478_485
 """The most pixels a picture may have (about 9,459 x 9,459), against decompression bombs.
 
@@ -145,7 +146,7 @@ def to_uint8(array: NDArray[Any], where: str) -> UInt8[np.ndarray, "..."]:
 
 
 def _decode(source: Any, where: str) -> Image.Image:
-    with _in_words(where), Image.open(source) as image:
+    with _in_words(where), Image.open(source, formats=FORMATS) as image:
         return _plain(image, where)
 
 

@@ -11,8 +11,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from gemel.data.pictures import read_picture
-from gemel.errors import SettingsError
+from gemel.data.pictures import MAX_PIXELS, read_picture
+from gemel.errors import DataError, SettingsError
 from gemel.inputs.augment import affine_maps, resample
 from gemel.items import Kind
 
@@ -93,7 +93,7 @@ class Images:
         """
         picture = read_picture(value, origin).convert("L" if self.channels == 1 else "RGB")
         if self.trim:
-            picture = _trimmed(picture)
+            picture = _trimmed(picture, origin)
         height, width = self.height, self.width
         if self.keep_aspect:
             scale = min(height / picture.height, width / picture.width)
@@ -196,7 +196,7 @@ def _border(pixels: Pixels) -> UInt8[np.ndarray, "channels n"]:
     return np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
 
 
-def _trimmed(picture: Image.Image) -> Image.Image:
+def _trimmed(picture: Image.Image, origin: str) -> Image.Image:
     """The square around the ink; the whole picture where there is none."""
     pixels = np.atleast_3d(np.asarray(picture)).astype(np.float32)  # [H, W, C]
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
@@ -210,6 +210,11 @@ def _trimmed(picture: Image.Image) -> Image.Image:
     left, right = int(columns[0]), int(columns[-1]) + 1
     wanted = max(bottom - top, right - left) * (1 + 2 * MARGIN)
     side = max(round(wanted), round(SMALLEST * max(picture.size)), 1)
+    if side * side > MAX_PIXELS:
+        raise DataError(
+            f"{origin or 'a picture'}: its ink is {right - left} x {bottom - top} pixels, too long "
+            f"for a square of {MAX_PIXELS:,}; cut it to its subject, or set trim=False"
+        )
     fill = tuple(int(value) for value in tone)
     square = Image.new(picture.mode, (side, side), fill if len(fill) > 1 else fill[0])
     square.paste(picture, ((side - left - right) // 2, (side - top - bottom) // 2))

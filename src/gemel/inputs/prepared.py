@@ -1,5 +1,6 @@
 """Every item read once, before training starts, to wait in memory or in a mapped file."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -57,6 +58,13 @@ class Prepared:
     def nbytes(self) -> int:
         """How many bytes the stored items take."""
         return self._stored.nbytes
+
+    def digest(self) -> bytes:
+        """BLAKE2 of all that is stored, in order."""
+        found = hashlib.blake2b(digest_size=16)
+        for start in range(0, len(self), 4096):
+            found.update(np.ascontiguousarray(self._stored[start : start + 4096]).tobytes())
+        return found.digest()
 
     @property
     def in_memory(self) -> bool:

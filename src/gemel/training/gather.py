@@ -54,6 +54,19 @@ def gather_rows(rows: Float[Tensor, "rows dim"]) -> Float[Tensor, "all_rows dim"
     return gathered
 
 
+def agree(seconds: float, stop: bool) -> tuple[float, bool]:
+    """Rank 0's clock, and whether any process was asked to stop: the same on all processes.
+
+    Without it each process would follow its own clock: rates, validations and the last step
+    would differ.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return seconds, stop
+    said: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(said, (seconds, stop))
+    return said[0][0], any(asked for _, asked in said)
+
+
 def share_batch_norms(module: nn.Module) -> None:
     """Give every batch norm in `module` the statistics of the whole batch while it trains.
 

@@ -6,7 +6,7 @@ from types import FrameType, TracebackType
 
 
 class Interrupt:
-    """While it is open, the first Ctrl-C waits until `check` is called; a second one does not.
+    """While it is open, the first Ctrl-C only sets `asked`; a second one interrupts at once.
 
     A step that is cut in the middle would leave weights and statistics that no uninterrupted run
     has, and a checkpoint of them could not be resumed to the bit. Outside the main thread, where
@@ -30,11 +30,6 @@ class Interrupt:
     ) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type]
-
-    def check(self) -> None:
-        """Raise the KeyboardInterrupt that was asked for, if one was."""
-        if self.asked:
-            raise KeyboardInterrupt
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if self.asked:

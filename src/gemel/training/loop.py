@@ -1,30 +1,35 @@
 """`fit`: the training loop, read from top to bottom."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
-from gemel.errors import Problem
+from gemel.errors import Problem, SettingsError, TrainingError
 from gemel.items import Items, Pairs
-from gemel.model import Siamese, read_items
+from gemel.model import Siamese
 from gemel.sampling import Sampler
 from gemel.training import checkpoint
 from gemel.training.budget import Budget, rate_at
 from gemel.training.checkpoint import Keeper, State
+from gemel.training.gather import agree
 from gemel.training.interrupt import Interrupt
-from gemel.training.objective import Loss, default_loss, default_sampler
+from gemel.training.objective import Loss, default_loss, default_sampler, name_of
 from gemel.training.progress import Record, Reporter
 from gemel.training.step import Augment, Stepper
-from gemel.training.validation import Validator, hold_out
+from gemel.training.validation import Validator, hold_out, read_both
 from gemel.training.watch import Watch
 
 RECORD_EVERY = 10
+INTERRUPTED = "interrupt"
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def fit(
         seed: decides every random draw. With a budget of steps or epochs, the same seed gives
             the same weights to the bit on the same machine.
         out: the model file to write at the end. While training, its checkpoint lies beside it.
-        resume: go on from the checkpoint of `out` if there is one.
+        resume: go on from the checkpoint of `out`; begin where there is neither.
         checkpoint_seconds: how often the checkpoint is written.
         log: a file for one JSON object a record.
         tensorboard: a folder for TensorBoard.
@@ -116,20 +121,23 @@ def fit(
     if steps is epochs is minutes is None:
         minutes = 5.0
     budget = Budget(steps, epochs, minutes)
+    _check_settings(rate, patience, validations, out, resume)
     fabric = fabric if fabric is not None else Fabric(accelerator="auto", devices=1)
     held: Items | Pairs | None
     train, held = (
-        hold_out(train, validation, seed) if isinstance(validation, float) else (train, validation)
+        hold_out(train, validation, seed)
+        if isinstance(validation, float | int)
+        else (train, validation)
     )
-    train, data = read_items(model.input, train, skip_bad=skip_bad)
+    (train, data), held_data = read_both(model.input, train, held, skip_bad=skip_bad)
     model.input.learn(data)
-    loss = loss if loss is not None else default_loss(train)
+    loss = loss if loss is not None else default_loss(train, model.metric)
     batches = (
         sampler(train)
         if sampler is not None
         else default_sampler(train, loss, seed, lone_classes=skip_bad)
     )
-    validator = None if held is None else Validator(model, held, seed=seed, skip_bad=skip_bad)
+    validator = None if held_data is None else Validator(model, *held_data, seed=seed)
     stepper = Stepper(
         model,
         loss,
@@ -146,29 +154,29 @@ def fit(
         Path(out) if out is not None and first else None,
         stepper.modules,
         stepper.optimizer,
-        _identity(model, train, loss, batches, budget, rate, seed),
+        {} if out is None else _identity(stepper, train, budget, weight_decay, validations),
         seconds=checkpoint_seconds,
     )
     state = keeper.resume(Path(out)) if resume and out is not None else State()
     run = _Run(budget, stepper, validator, keeper, state, validations, patience)
-    try:
-        with (
-            torch.random.fork_rng(),
-            Reporter(
-                bar=progress and first,
-                log=Path(log) if log is not None and first else None,
-                tensorboard=Path(tensorboard) if tensorboard is not None and first else None,
-                history=state.history,
-            ) as reporter,
-        ):
-            stopped = run.loop(reporter)
-    except KeyboardInterrupt:
+    with (
+        torch.random.fork_rng(),
+        Reporter(
+            bar=progress and first,
+            log=Path(log) if log is not None and first else None,
+            tensorboard=Path(tensorboard) if tensorboard is not None and first else None,
+            history=state.history,
+        ) as reporter,
+    ):
+        stopped = run.loop(reporter)
+    if stopped == INTERRUPTED:
         keeper.save(state)
-        _finish(model, train, state, loss, seed, validator, out if first else None)
-        raise
     _finish(model, train, state, loss, seed, validator, out if first else None)
+    if stopped == INTERRUPTED:
+        raise KeyboardInterrupt
     keeper.remove()
-    return Fit(state.step, state.seconds, stopped, state.best, state.history, data.skipped)
+    skipped = data.skipped + (() if held_data is None else held_data[1].skipped)
+    return Fit(state.step, state.seconds, stopped, state.best, state.history, skipped)
 
 
 @dataclass
@@ -191,11 +199,10 @@ class _Run:
         clock = checkpoint.Clock(state.seconds)
         with stepper, Interrupt() as interrupt:
             while (done := budget.progress(state, epoch)) < 1:
-                interrupt.check()
                 value, embeddings = stepper.step(state.step, done)
                 watch.look(embeddings, value)
                 state.step += 1
-                state.seconds = clock.seconds()
+                state.seconds, asked = agree(clock.seconds(), interrupt.asked)
                 spent = budget.progress(state, epoch)
                 record: Record = {
                     "step": state.step,
@@ -211,6 +218,8 @@ class _Run:
                 reporter.step(min(spent, 1.0), value)
                 if self.patience is not None and state.since_best >= self.patience:
                     return "no better figure"
+                if asked:
+                    return INTERRUPTED
                 self.keeper.save_if_due(state)
         return "budget"
 
@@ -219,33 +228,66 @@ class _Run:
         if self.validator is None:
             return
         figure = record["validation"] = self.validator.figure()
-        if self.state.best is None or figure > self.state.best:
+        if self.state.best is None or figure >= self.state.best:  # later weights win a tie
             self.state.best, self.state.since_best = figure, 0
             self.state.best_weights = checkpoint.copy_weights(self.stepper.model)
         else:
             self.state.since_best += 1
 
 
-def _identity(
-    model: Siamese,
-    train: Items | Pairs,
-    loss: Loss,
-    sampler: Sampler,
-    budget: Budget,
+def _check_settings(
     rate: float,
-    seed: int,
+    patience: int | None,
+    validations: int,
+    out: str | PathLike[str] | None,
+    resume: bool,
+) -> None:
+    """Refuse what would only fail, or lose work, after training has begun."""
+    for name, value, least in (("patience", patience, 1), ("validations", validations, 1)):
+        if value is not None and value < least:
+            raise SettingsError(f"`{name}` must be {least} or more; got {value}")
+    if not 0 < rate < math.inf:
+        raise SettingsError(f"`rate` must be a finite number above 0; got {rate}")
+    if out is None:
+        return
+    path = Path(out)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+        raise SettingsError(f"`out` {what}: {out}; name a file in a folder that is there")
+    if resume and path.exists() and not checkpoint.path_for(path).exists():
+        raise TrainingError(
+            f"{out} is complete: there is no {checkpoint.path_for(path)} to resume. "
+            "To train anew and replace it, leave resume out"
+        )
+
+
+def _identity(
+    stepper: Stepper,
+    train: Items | Pairs,
+    budget: Budget,
+    weight_decay: float,
+    validations: int,
 ) -> dict[str, Any]:
-    """What must agree for a checkpoint to be resumed."""
-    labels = train.labels if isinstance(train, Items) else train.same
+    """What must agree for a checkpoint to be resumed: data, parts and settings, in words."""
+    rows = [train.labels] if isinstance(train, Items) else [train.left, train.right, train.same]
+    digest = hashlib.sha256(stepper.data.digest())
+    for column in rows:
+        digest.update(np.ascontiguousarray(column).tobytes())
+    loss = stepper.loss
     return {
-        "data": hashlib.sha256(labels.tobytes()).hexdigest()[:16],
-        "items": len(train.values),
-        "encoder": type(model.encoder).__name__,
-        "loss": _name(loss),
-        "sampler": type(sampler).__name__,
+        "data": digest.hexdigest()[:16],
+        "input": repr(stepper.model.input),
+        "encoder": repr(stepper.model.encoder),
+        "metric": repr(stepper.model.metric),
+        "loss": repr(loss) if isinstance(loss, nn.Module) else name_of(loss),
+        "sampler": repr(stepper.sampler),
+        "augment": name_of(stepper.augment),
         "budget": vars(budget),
-        "rate": rate,
-        "seed": seed,
+        "rate": stepper.rate,
+        "weight_decay": weight_decay,
+        "validations": validations,
+        "precision": str(stepper.fabric.strategy.precision.precision),
+        "seed": stepper.seed,
     }
 
 
@@ -266,7 +308,7 @@ def _finish(
         "data": train.name,
         "items": len(train.values),
         "classes": len(train.classes) if isinstance(train, Items) else None,
-        "loss": _name(loss),
+        "loss": name_of(loss),
         "steps": state.step,
         "seconds": round(state.seconds, 1),
         "seed": seed,
@@ -274,7 +316,3 @@ def _finish(
     }
     if out is not None:
         model.save(out)
-
-
-def _name(loss: Loss) -> str:
-    return getattr(loss, "__name__", type(loss).__name__)

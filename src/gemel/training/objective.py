@@ -6,14 +6,22 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gemel.errors import SettingsError
 from gemel.items import Indices, Items, Pairs
-from gemel.losses import Contrastive, PairLoss, SupervisedContrastive, TripletLoss
-from gemel.metrics import Metric
+from gemel.losses import (
+    Contrastive,
+    PairCrossEntropy,
+    PairLoss,
+    SupervisedContrastive,
+    Triplet,
+    TripletLoss,
+)
+from gemel.metrics import Cosine, Metric, WeightedL1
 from gemel.sampling import (
     BalancedPairs,
+    Batch,
     ClassesByItems,
     LabelBatch,
     PairBatch,
@@ -23,15 +31,21 @@ from gemel.sampling import (
 )
 
 Loss = Callable[..., Tensor]
-Batch = LabelBatch | PairBatch | TripletBatch
 
 
-def default_loss(train: Items | Pairs) -> Loss:
-    """Supervised contrastive for labelled items, contrastive for a table of pairs.
+def default_loss(train: Items | Pairs, metric: Metric) -> Loss:
+    """A loss that trains what `metric` measures, its weights too, from what the data offers.
 
-    The margin of 0.5 suits cosine distances, which go from 0 to 2.
+    Cross-entropy for weighted L1, whose distance is a logit. Else for items: supervised
+    contrastive with the cosine, a triplet hinge with other metrics; for pairs: contrastive, with
+    a margin of 0.5 for the cosine (distances go from 0 to 2) and 1 for others.
     """
-    return SupervisedContrastive() if isinstance(train, Items) else Contrastive(margin=0.5)
+    if isinstance(metric, WeightedL1):
+        return PairCrossEntropy()
+    cosine = isinstance(metric, Cosine)
+    if isinstance(train, Pairs):
+        return Contrastive(margin=0.5 if cosine else 1.0)
+    return SupervisedContrastive() if cosine else Triplet(metric)
 
 
 def default_sampler(
@@ -80,7 +94,7 @@ def compute(
     value = _apply(loss, metric, embeddings, batch)
     if not isinstance(value, Tensor) or value.ndim:
         raise SettingsError(
-            f"the loss {_name(loss)} must give one scalar tensor; it gave "
+            f"the loss {name_of(loss)} must give one scalar tensor; it gave "
             f"{tuple(value.shape) if isinstance(value, Tensor) else value!r}"
         )
     return value
@@ -98,10 +112,14 @@ def _apply(loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], b
         return loss(embeddings, torch.from_numpy(batch.labels).to(device))
     wanted = {PairBatch: "pairs", TripletBatch: "triplets", LabelBatch: "labelled items"}
     raise SettingsError(
-        f"{_name(loss)} does not take batches of {wanted[type(batch)]}: give pair losses a "
+        f"{name_of(loss)} does not take batches of {wanted[type(batch)]}: give pair losses a "
         "BalancedPairs sampler, triplet losses Triplets, all others ClassesByItems"
     )
 
 
-def _name(loss: Loss) -> str:
-    return getattr(loss, "__name__", type(loss).__name__)
+def name_of(part: object) -> str:
+    """A function's name, or what an object calls itself if that says its settings."""
+    if hasattr(part, "__name__"):
+        return str(part.__name__)
+    own = type(part).__repr__ is not object.__repr__ and not isinstance(part, nn.Module)
+    return repr(part) if own else type(part).__name__

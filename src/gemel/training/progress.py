@@ -61,11 +61,6 @@ class Reporter:
         if self._bar is not None and "validation" in record:
             self._bar.validated(record["validation"])
 
-    def say(self, text: str) -> None:
-        """Print a line above the bar, where there is one."""
-        if self._bar is not None:
-            self._bar.say(text)
-
     def _write(self, record: Record) -> None:
         if self._log is not None:
             self._log.write(json.dumps(record) + "\n")
@@ -106,9 +101,6 @@ class _Bar:
 
     def validated(self, figure: float) -> None:
         self._bar.update(self._task, validation=f"{figure:.1%}")
-
-    def say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False)
 
 
 def _writable(log: Path) -> TextIO:

@@ -13,10 +13,10 @@ from gemel.errors import NonFiniteLossError
 from gemel.inputs import Prepared
 from gemel.items import Indices
 from gemel.model import Siamese
-from gemel.sampling import Sampler
+from gemel.sampling import Batch, Sampler
 from gemel.training.budget import rate_at
 from gemel.training.gather import gather_rows, share_batch_norms, unshare_batch_norms
-from gemel.training.objective import Batch, Loss, compute, items_of
+from gemel.training.objective import Loss, compute, items_of
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 

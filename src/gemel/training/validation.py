@@ -2,31 +2,38 @@
 
 import numpy as np
 
-from gemel.errors import DataError
+from gemel.errors import BadItemsError, DataError, Problem
 from gemel.evaluation import auc, best_threshold
+from gemel.inputs import Input, Prepared
 from gemel.items import Items, Pairs, members_of_classes
 from gemel.measure import default_ways, item_pairs, one_shot_of, pair_distance
 from gemel.model import Siamese, read_items
 
 TRIALS = 1000
+Read = tuple[Items | Pairs, Prepared]
 FEWEST = 4  # items of a class of which two can be held out, and two are left
 
 
 def hold_out(
     train: Items | Pairs, share: float, seed: int
 ) -> tuple[Items | Pairs, Items | Pairs | None]:
-    """The training part and a validation part of about `share`, by class; None if too small.
+    """The training part and a validation part of about `share`, by class.
 
-    Fewer than two classes, or pairs whose identities cannot be parted, leave nothing to hold out.
+    Where that leaves fewer than two classes to validate on that have two items, or the identities
+    of pairs cannot be parted, items of known classes are held out instead: see `hold_out_items`.
     """
-    if share <= 0 or (isinstance(train, Items) and round(len(train.classes) * share) < 2):
+    if share <= 0:
         return train, None
-    if isinstance(train, Items):
-        return train.split_classes(1 - share, seed=seed)
-    try:
-        return train.split_classes(1 - share, seed=seed)
-    except DataError:  # one identity, or a part without one of the kinds
-        return train, None
+    if isinstance(train, Pairs):
+        try:
+            return train.split_classes(1 - share, seed=seed)
+        except DataError:  # one identity, or a part without one of the kinds
+            return hold_out_items(train, share, seed)
+    if round(len(train.classes) * share) >= 2:
+        kept, held = train.split_classes(1 - share, seed=seed)
+        if (np.bincount(held.class_ids) >= 2).sum() >= 2:
+            return kept, held
+    return hold_out_items(train, share, seed)
 
 
 def hold_out_items(
@@ -52,6 +59,27 @@ def hold_out_items(
     return train.take(~held, f"{train.name}/train"), train.take(held, f"{train.name}/held-out")
 
 
+def read_both(
+    given: Input, train: Items | Pairs, held: Items | Pairs | None, *, skip_bad: bool
+) -> tuple[Read, Read | None]:
+    """Training and validation data, read; the bad items of both are named together.
+
+    Raises:
+        BadItemsError: items that cannot be read, unless `skip_bad`.
+        SettingsError: items of another kind than the input takes.
+    """
+    found: list[Read] = []
+    problems: list[Problem] = []
+    for part in [train] if held is None else [train, held]:
+        try:
+            found.append(read_items(given, part, skip_bad=skip_bad))
+        except BadItemsError as error:
+            problems += error.problems
+    if problems:
+        raise BadItemsError(train.name.removesuffix("/train"), problems)
+    return found[0], None if held is None else found[1]
+
+
 class Validator:
     """Measures a model on held-out data, the same way each time.
 
@@ -59,15 +87,21 @@ class Validator:
     for pairs.
 
     Raises:
-        BadItemsError: items that cannot be read.
-        DataError: the held-out items allow no one-shot trial.
+        EvaluationError: no two held-out items are of one class, or there is one class only.
     """
 
-    def __init__(self, model: Siamese, held: Items | Pairs, *, seed: int, skip_bad: bool) -> None:
+    def __init__(
+        self, model: Siamese, held: Items | Pairs, prepared: Prepared, *, seed: int
+    ) -> None:
         self.model = model
+        self.held = held
+        self.prepared = prepared
         self.seed = seed
-        self.held: Items | Pairs
-        self.held, self.prepared = read_items(model.input, held, skip_bad=skip_bad)
+        self.pairs = (
+            (held.left, held.right, held.same)
+            if isinstance(held, Pairs)
+            else item_pairs(held, seed=seed)
+        )
 
     def figure(self) -> float:
         """The figure of the model as it is now."""
@@ -89,8 +123,5 @@ class Validator:
     def threshold(self) -> float:
         """The distance that parts the held-out pairs best."""
         embeddings = self.model.embed_prepared(self.prepared)
-        if isinstance(self.held, Pairs):
-            left, right, same = self.held.left, self.held.right, self.held.same
-        else:
-            left, right, same = item_pairs(self.held, seed=self.seed)
-        return best_threshold(pair_distance(self.model, embeddings)(left, right), np.asarray(same))
+        left, right, same = self.pairs
+        return best_threshold(pair_distance(self.model, embeddings)(left, right), same)
