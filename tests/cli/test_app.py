@@ -1,6 +1,7 @@
 """The commands, as a user types them."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -150,6 +151,24 @@ class TestTrain:
         words = ["train", str(photos), "--out", str(tmp_path / "b"), "--precision", "8"]
         result = runner.invoke(app, words)
         assert "must be one of 32-true" in str(result.exception)
+
+
+    def test_two_processes_follow_one_clock(self, photos: Path, tmp_path: Path) -> None:
+        out = tmp_path / "two.gemel"
+        words = ["train", str(photos), "--out", str(out), "--minutes", "0.03"]
+        several = ["--devices", "2", "--accelerator", "cpu"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "gemel", *words, *several],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("wrote") == 1
+        assert gemel.load(out).training_summary["steps"] > 0
 
 
 class TestUse:
