@@ -5,8 +5,6 @@ import os
 import statistics
 import time
 
-import torch
-
 from gemel.data import drawn
 
 
@@ -16,9 +14,7 @@ def main() -> None:
     parser.add_argument("--alphabets", type=int, default=20, help="of 25 symbols by 20 drawers")
     parser.add_argument("--size", type=int, default=28)
     parser.add_argument("--seed", type=int, default=0, help="of the first run; each has its own")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
-    torch.set_num_threads(given.threads)
     drawn(alphabets=1, size=given.size, seed=given.seed)  # loads what is loaded once
     rates = []
     for run in range(given.runs):
@@ -29,7 +25,7 @@ def main() -> None:
         f"drawn {given.size} x {given.size}: median {statistics.median(rates):,.0f} drawings a "
         f"second (min {min(rates):,.0f}, max {max(rates):,.0f}; {given.runs} runs of {count:,} "
         f"drawings, seeds {given.seed} to {given.seed + given.runs - 1}, "
-        f"{given.threads} threads, {os.cpu_count()} cores)"
+        f"one thread, {os.cpu_count()} cores)"
     )
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from gemel.data import _rendering as rendering
 from gemel.data import drawn, omniglot
-from gemel.data._drawers import HABITS, NUMBERS, draw, habits
+from gemel.data._drawers import CHANCES, HABITS, NUMBERS, PEN, Habits, draw, habits
 from gemel.data._strokes import (
     KINDS,
     POINTS,
@@ -34,10 +34,11 @@ from gemel.data._strokes import (
 )
 from gemel.data._styles import STROKES, style
 from gemel.data._symbols import ALIKE, Symbol, _density, symbols
-from gemel.data.drawn import PEN, alphabet
+from gemel.data.drawn import alphabet
 from gemel.errors import SettingsError
 
 Array = NDArray[np.float64]
+CRISP = np.zeros(2)
 
 
 def slow_distance(x: float, y: float, x0: float, y0: float, x1: float, y1: float) -> float:
@@ -101,7 +102,8 @@ def test_defaults_are_50_alphabets_of_25_by_20(monkeypatch: pytest.MonkeyPatch) 
         def render(self, size: int) -> NDArray[np.uint8]:
             return np.zeros((self.count, size, size), np.uint8)
 
-    def record(number: int, *, characters: int, drawers: int, seed: int) -> Blank:
+    def record(number: int, *, characters: int, drawers: int, seed: int, **pens: float) -> Blank:
+        assert pens == {"broad": 0.3, "soft": 0.0}
         asked.append((number, characters, drawers, seed))
         return Blank(characters * drawers)
 
@@ -164,6 +166,12 @@ def test_importing_needs_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.parametrize("key", ["broad", "soft"])
+def test_shares_are_shares(key: str) -> None:
+    with pytest.raises(SettingsError, match=f"`{key}` is a share of the drawers, 0 to 1; got 1.5"):
+        alphabet(0, **{key: 1.5})
+
+
 # Strokes of a drawing
 
 
@@ -180,7 +188,7 @@ def test_drawing_gives_the_strokes_that_the_picture_shows() -> None:
 
 def test_every_stroke_is_on_the_canvas() -> None:
     for number in range(6):
-        made = alphabet(number, characters=8, drawers=6)
+        made = alphabet(number, characters=8, drawers=6, broad=0.0)
         assert (np.diff(made.characters) >= 0).all()
         assert set(made.characters.tolist()) == set(range(8))
         assert np.bincount(made.characters).max() <= STROKES
@@ -208,7 +216,7 @@ def test_render_against_pixel_by_pixel(size: int, pen: float) -> None:
     strokes = np.stack([straight(tuple(start), tuple(end)) for start, end in ends])
     owners = np.array([0, 1, 1, 1])
     pens = np.array([pen, pen * 1.4])
-    pictures = rendering.render(strokes, owners, pens, size)
+    pictures = rendering.render(strokes, owners, pens, CRISP, size=size)
     for number in (0, 1):
         slow = slow_picture(strokes[owners == number], pens[number], size)
         assert_allclose(pictures[number], slow, atol=0.51)
@@ -217,7 +225,7 @@ def test_render_against_pixel_by_pixel(size: int, pen: float) -> None:
 def test_render_of_a_curve_against_pixel_by_pixel() -> None:
     angle = np.linspace(0, 5, POINTS)
     curve = np.stack([0.5 + 0.42 * np.cos(angle), 0.5 + 0.42 * np.sin(angle)], axis=1)
-    picture = rendering.render(curve[None], np.array([0]), np.array([0.05]), 48)[0]
+    picture = rendering.render(curve[None], np.array([0]), np.array([0.05]), CRISP[:1], size=48)[0]
     # its pieces are longer than 1.4 pixels: none is joined
     assert_allclose(picture, slow_picture(curve[None], 0.05, 48), atol=0.51)
 
@@ -227,7 +235,9 @@ def test_render_is_close_to_averaging_a_finer_drawing(angle: float) -> None:
     fine, size, pen = 12, 28, 0.05
     towards = 0.3 * np.array([np.cos(angle), np.sin(angle)])
     stroke = straight(tuple(0.51 - towards), tuple(0.51 + towards))
-    picture = rendering.render(stroke[None], np.array([0]), np.array([pen]), size)[0]
+    picture = rendering.render(stroke[None], np.array([0]), np.array([pen]), CRISP[:1], size=size)[
+        0
+    ]
     side = (np.arange(size * fine) + 0.5) / (size * fine)
     x, y = np.meshgrid(side, side)
     along = ((x - 0.51) * towards[0] + (y - 0.51) * towards[1]) / 0.3
@@ -241,16 +251,43 @@ def test_render_is_close_to_averaging_a_finer_drawing(angle: float) -> None:
 
 
 def test_render_in_chunks_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = alphabet(1, characters=5, drawers=5)
+    made = alphabet(1, characters=5, drawers=5, broad=0.5, soft=0.5)
     whole = made.render()
-    monkeypatch.setattr(rendering, "CHUNK", 7)
+    monkeypatch.setattr(rendering, "PIXELS", 7 * 28 * 28)
     assert_array_equal(made.render(), whole)
 
 
 def test_ink_of_a_line_is_as_wide_as_the_pen() -> None:
     line = straight((0.3, 0.5), (0.7, 0.5))
-    picture = rendering.render(line[None], np.array([0]), np.array([0.06]), 50)[0]
+    picture = rendering.render(line[None], np.array([0]), np.array([0.06]), CRISP[:1], size=50)[0]
     assert_allclose(picture[:, 20:30].sum(axis=0) / 255, 0.06 * 50, atol=0.01)
+
+
+def test_a_soft_edge_is_an_average_over_its_width() -> None:
+    line = straight((0.5, 0.1), (0.5, 0.9))
+    pens, edges, size = np.array([0.05]), np.array([0.2]), 40
+    row = rendering.render(line[None], np.array([0]), pens, edges, size=size)[0, 20]
+    fine = np.linspace(0, 1, 100_001)
+    for column in range(size):
+        around = np.abs(fine - (column + 0.5) / size) < 0.1  # the edge's width, around the pixel
+        covered = (np.abs(fine[around] - 0.5) < 0.025).mean()
+        assert abs(row[column] - 255 * covered / 0.25) < 1.5  # at most a quarter is covered
+    assert row.max() == 255
+
+
+def test_broad_and_soft_pens() -> None:
+    plain, broad, soft = (
+        alphabet(2, characters=2, drawers=40, broad=b, soft=s)
+        for b, s in ((0.0, 0.0), (0.5, 0.0), (0.0, 1.0))
+    )
+    wider = broad.pens / plain.pens
+    assert 0.3 < (wider > 1).mean() < 0.7
+    assert (wider[wider > 1] > 1.2).all()
+    assert wider.max() < 3.4
+    assert_array_equal(plain.edges, 0)
+    assert ((soft.edges > 1 / 28) & (soft.edges < 4 / 28)).all()
+    assert_array_equal(soft.strokes, plain.strokes)
+    assert broad.render().mean() > 1.2 * plain.render().mean()
 
 
 def test_pieces_are_joined_only_as_far_as_asked() -> None:
@@ -268,9 +305,7 @@ def test_distances_near_the_pieces() -> None:
     random = np.random.default_rng(0)
     pieces = random.uniform(0, 12, (9, 4)).astype(np.float32)
     owners = np.repeat([0, 1, 2], 3)
-    squared = rendering.squared_distances(
-        torch.from_numpy(pieces), torch.from_numpy(owners), 3, 12, 2.0
-    ).numpy()
+    squared = rendering.squared_distances(pieces, owners, count=3, size=12, reach=2.5)
     slow = np.array(
         [
             [
@@ -300,7 +335,6 @@ def test_every_kind_of_stroke_is_a_curve(kind: Callable[..., list], seed: int) -
     curve = walk(0.7, segments)
     assert_allclose(curve[0], 0)
     step = np.diff(curve, axis=0)
-    assert_allclose(np.arctan2(step[0, 1], step[0, 0]), 0.7, atol=1.0)
     length = sum(length for _, length, _ in segments)
     assert length * 0.9 < np.hypot(step[:, 0], step[:, 1]).sum() < length * 1.01
     boxed = centred(curve)
@@ -409,6 +443,10 @@ def test_first_symbols_do_not_depend_on_how_many() -> None:
         assert_array_equal(few.strokes, many.strokes)
 
 
+def plain_habits(drawers: int) -> Habits:
+    return habits(np.zeros((drawers, HABITS)), np.zeros((drawers, CHANCES)))
+
+
 def tee() -> Symbol:
     """A bar, and a stem whose start hangs on the bar's middle."""
     bar, stem = straight((-0.2, -0.2), (0.2, -0.2)), straight((0.0, -0.2), (0.0, 0.2))
@@ -416,18 +454,18 @@ def tee() -> Symbol:
 
 
 def test_without_chance_a_symbol_is_drawn_as_meant() -> None:
-    by = habits(np.zeros((2, HABITS)), 0.05, 0.1)
+    by = plain_habits(2)
     strokes, of = draw([tee()], np.zeros((1, 2, NUMBERS)), np.zeros((1, NUMBERS)), by)
     assert of.tolist() == [0, 0]
     assert strokes.shape == (2, 2, POINTS, 2)
     # the habits stand a little off the middle, and round corners, of which a tee has none
     assert_allclose(strokes[:, 0] - 0.485, tee().strokes, atol=1e-3)
-    assert_array_equal(by.pen, [0.05, 0.05])
+    assert_array_equal(by.pen, [PEN, PEN])
 
 
 def test_chance_moves_strokes_but_keeps_them_together() -> None:
     random = np.random.default_rng(0)
-    by = habits(np.zeros((400, HABITS)), 0.05, 0.1)
+    by = plain_habits(400)
     numbers = random.standard_normal((1, 400, NUMBERS))
     strokes, _ = draw([tee()], numbers, random.standard_normal((1, NUMBERS)), by)
     joint = np.hypot(*(strokes[1, :, 0] - strokes[0, :, 16]).T)
@@ -440,9 +478,9 @@ def test_chance_moves_strokes_but_keeps_them_together() -> None:
 
 def test_a_symbol_too_large_is_made_to_fit() -> None:
     large = tee().at(tee().strokes * 4)
-    by = habits(np.zeros((1, HABITS)), 0.05, 0.1)
+    by = plain_habits(1)
     strokes, _ = draw([large], np.zeros((1, 1, NUMBERS)), np.zeros((1, NUMBERS)), by)
-    assert_allclose([strokes.min(), strokes.max()], [0.03, 0.97], atol=1e-9)
+    assert_allclose([strokes.min(), strokes.max()], [0.6 * PEN, 1 - 0.6 * PEN], atol=1e-9)
 
 
 # Beside real drawings
@@ -469,7 +507,7 @@ def test_like_omniglot(data_folder: Callable[[str], Path]) -> None:
             for picture in real.values
         ]
     )
-    made = drawn(alphabets=12, characters=20, drawers=10)
+    made = drawn(alphabets=12, characters=20, drawers=10, broad=0.0)
     ink, real_ink = made.values.mean(axis=(1, 2)) / 255, 1 - small.mean(axis=(1, 2)) / 255
     assert abs(np.median(ink) / np.median(real_ink) - 1) < 0.2
     assert abs(np.std(ink) / np.std(real_ink) - 1) < 0.5

@@ -21,6 +21,12 @@ NUMBERS = STROKES * _OF_STROKE + _OF_WHOLE
 HABITS = 10
 """How many normal numbers the habits of one drawer take."""
 
+CHANCES = 4
+"""How many numbers from 0 to 1 the pen of one drawer takes."""
+
+PEN = 0.0495
+"""Width of a common pen, in parts of the canvas's side: 1.4 pixels of 28."""
+
 Matrix = tuple[tuple[Numbers, Numbers], tuple[Numbers, Numbers]]
 """((xx, xy), (yx, yy)): x becomes xx x + xy y, and y becomes yx x + yy y."""
 
@@ -31,6 +37,7 @@ class Habits:
 
     Attributes:
         pen: [D] width of the pen, in parts of the canvas's side.
+        edge: [D] over what width its edge fades, in the same unit; 0 is crisp.
         care: [D] factor on all that differs from drawing to drawing.
         turning: [D] how strokes turn: 1 rounds all corners, -1 makes corners of curves.
         wobble: [D] factor on the fine waves along strokes.
@@ -41,6 +48,7 @@ class Habits:
     """
 
     pen: Numbers
+    edge: Numbers
     care: Numbers
     turning: Numbers
     wobble: Numbers
@@ -50,11 +58,20 @@ class Habits:
     shift: Numbers
 
 
-def habits(numbers: Numbers, pen: float, spread: float) -> Habits:
-    """Habits from normal `numbers` [D, HABITS]; pens about `pen` wide, `spread` a log deviation."""
-    columns = numbers.T
+def habits(numbers: Numbers, chances: Numbers, broad: float = 0.0, soft: float = 0.0) -> Habits:
+    """The habits of D drawers.
+
+    Args:
+        numbers: [D, HABITS] normal numbers.
+        chances: [D, CHANCES] numbers from 0 to 1.
+        broad: the share of drawers with a broad pen, 1.2 to 3.3 times as wide as others.
+        soft: the share of drawers with a soft pen, whose edge fades over 1 to 4 pixels of 28.
+    """
+    columns, (is_broad, how_broad, is_soft, how_soft) = numbers.T, chances.T
+    wider = np.where(is_broad < broad, np.exp(0.2 + how_broad), 1.0)
     return Habits(
-        pen=pen * np.exp(spread * np.clip(columns[0], -2.5, 2.5)),
+        pen=PEN * np.exp(0.08 * np.clip(columns[0], -2.5, 2.5)) * wider,
+        edge=np.where(is_soft < soft, (1 + 3 * how_soft) / 28, 0.0),
         care=np.exp(columns[1] * 0.22),
         turning=np.clip(0.1 + 0.45 * columns[2], -1.0, 1.0),
         wobble=np.exp(columns[3] * 0.5),

@@ -11,17 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from gemel.data._drawers import HABITS, draw, drawing_numbers, habits
+from gemel.data._drawers import CHANCES, HABITS, draw, drawing_numbers, habits
+from gemel.data._rendering import render
 from gemel.data._styles import style
 from gemel.data._symbols import symbols
 from gemel.errors import SettingsError
 from gemel.items import Items
-
-PEN = 0.0495
-"""Width of a pen, in parts of the canvas's side: 1.4 pixels of 28."""
-
-PEN_SPREAD = 0.08
-"""Standard deviation of the logarithm of the width, over drawers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +29,13 @@ class DrawnAlphabet:
             a canvas from 0 to 1.
         characters: [S] the character, 0 to C - 1, that each stroke belongs to, ascending.
         pens: [D] the width of each drawer's pen, in parts of the canvas's side.
+        edges: [D] over what width its edge fades, in the same unit; 0 is crisp.
     """
 
     strokes: Float[np.ndarray, "strokes drawers 33 2"]
     characters: Int[np.ndarray, "strokes"]
     pens: Float[np.ndarray, "drawers"]
+    edges: Float[np.ndarray, "drawers"]
 
     def drawing(self, character: int, drawer: int) -> Float[np.ndarray, "some 33 2"]:
         """The strokes of one character by one drawer.
@@ -64,35 +61,50 @@ class DrawnAlphabet:
         Raises:
             SettingsError: `size` is less than 1.
         """
-        from gemel.data._rendering import render
-
         _check(size=size)
         drawers, count = len(self.pens), int(self.characters[-1]) + 1
         owners = (self.characters[:, None] * drawers + np.arange(drawers)).ravel()
         order = np.argsort(owners, kind="stable")
         strokes = self.strokes.reshape(-1, *self.strokes.shape[2:])
-        return render(strokes[order], owners[order], np.tile(self.pens, count), size)
+        pens, edges = (np.tile(of_drawers, count) for of_drawers in (self.pens, self.edges))
+        return render(strokes[order], owners[order], pens, edges, size=size)
 
 
 def alphabet(
-    number: int, *, characters: int = 25, drawers: int = 20, seed: int = 0
+    number: int,
+    *,
+    characters: int = 25,
+    drawers: int = 20,
+    broad: float = 0.3,
+    soft: float = 0.0,
+    seed: int = 0,
 ) -> DrawnAlphabet:
     """Made-up alphabet `number` (0, 1, ...) of `seed`, as pen strokes.
 
-    Its first characters and drawers are the same however many are asked for.
+    Its first characters and drawers are the same however many are asked for. The other settings
+    are those of `drawn`.
 
     Raises:
-        SettingsError: `number` or `seed` is negative, or a count is less than 1.
+        SettingsError: `number` or `seed` is negative, a count is less than 1, or a share is not
+            between 0 and 1.
     """
     _check(characters=characters, drawers=drawers)
     _check(least=0, number=number, seed=seed)
-    of_style, of_symbols, of_habits, of_drawings = np.random.default_rng([seed, number]).spawn(4)
+    for key, share in (("broad", broad), ("soft", soft)):
+        if not 0 <= share <= 1:
+            raise SettingsError(f"`{key}` is a share of the drawers, 0 to 1; got {share}")
+    generator = np.random.default_rng([seed, number])
+    of_style, of_symbols, of_habits, of_drawings, of_pens = generator.spawn(5)
     made = symbols(style(of_style), characters, of_symbols)
-    by = habits(of_habits.standard_normal((drawers, HABITS)), PEN, PEN_SPREAD)
+    numbers, chances = (
+        of_habits.standard_normal((drawers, HABITS)),
+        of_pens.random((drawers, CHANCES)),
+    )
+    by = habits(numbers, chances, broad, soft)
     pairs = [drawing_numbers(child, drawers) for child in of_drawings.spawn(characters)]
     own, shared = (np.stack(numbers) for numbers in zip(*pairs, strict=True))
     strokes, of = draw(made, own, shared, by)
-    return DrawnAlphabet(strokes, of, by.pen)
+    return DrawnAlphabet(strokes, of, by.pen, by.edge)
 
 
 def drawn(
@@ -101,6 +113,8 @@ def drawn(
     characters: int = 25,
     drawers: int = 20,
     size: int = 28,
+    broad: float = 0.3,
+    soft: float = 0.0,
     seed: int = 0,
     name: str = "drawn",
 ) -> Items:
@@ -114,17 +128,23 @@ def drawn(
         characters: how many symbols each has; a label is "alphabet000/symbol00" and so on.
         drawers: how many people draw each symbol; their numbers are in `details["drawer"]`.
         size: pixels of a side; the values are uint8 [N, size, size], ink 255 on 0.
+        broad: the share of drawers with a broad pen, 1.2 to 3.3 times as wide as the others'. What
+            is learned with some carries over to thick handwriting; Omniglot itself has none.
+        soft: the share of drawers with a soft pen, whose edge fades as in a small or blurred
+            picture.
         seed: draws everything.
         name: the name of the items.
 
     Raises:
-        SettingsError: `seed` is negative, or another number less than 1.
+        SettingsError: `seed` is negative, a count less than 1, or a share not between 0 and 1.
     """
     _check(alphabets=alphabets, characters=characters, drawers=drawers, size=size)
     each = characters * drawers
     values = np.empty((alphabets * each, size, size), dtype=np.uint8)
     for number in range(alphabets):
-        strokes = alphabet(number, characters=characters, drawers=drawers, seed=seed)
+        strokes = alphabet(
+            number, characters=characters, drawers=drawers, broad=broad, soft=soft, seed=seed
+        )
         values[number * each : (number + 1) * each] = strokes.render(size)
     groups = np.repeat([f"alphabet{number:03d}" for number in range(alphabets)], each)
     signs = np.repeat([f"/symbol{character:02d}" for character in range(characters)], drawers)
