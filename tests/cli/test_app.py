@@ -152,7 +152,6 @@ class TestTrain:
         result = runner.invoke(app, words)
         assert "must be one of 32-true" in str(result.exception)
 
-
     def test_two_processes_follow_one_clock(self, photos: Path, tmp_path: Path) -> None:
         out = tmp_path / "two.gemel"
         words = ["train", str(photos), "--out", str(out), "--minutes", "0.03"]
