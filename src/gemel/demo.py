@@ -55,6 +55,8 @@ def run(
         train,
         augment=inputs.Chain([inputs.Warp(), inputs.Blur()]),
         minutes=minutes,
+        validation=0.04,  # for the threshold; a larger part, or more often, would eat the minutes
+        validations=2,
         seed=seed,
         progress=True,
         patience=None,
