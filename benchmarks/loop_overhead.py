@@ -13,7 +13,7 @@ import torch
 
 import gemel
 from gemel import data, encoders, inputs, losses, metrics, sampling
-from gemel.model import read_items
+from gemel.inputs import read_items
 
 
 def new_model() -> gemel.Siamese:

@@ -9,7 +9,9 @@ import numpy as np
 from torch import nn
 
 from gemel import data, encoders, inputs, measure, metrics
+from gemel.embedded import Embedded
 from gemel.evaluation import Episodes, Figure, roc, verification
+from gemel.inputs import read_items
 from gemel.items import Items
 from gemel.model import Siamese
 from gemel.reports import pictures
@@ -140,10 +142,9 @@ def _closing(out: Path) -> str:
 def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None:
     shown, curves = [], {}
     for name, items in tests.items():
-        embeddings = model.embed(items)
         shown.append(_episode(model, items, name.split(",")[0], seed))
         left, right, same = measure.item_pairs(items, seed=seed)
-        distance = measure.pair_distance(model, embeddings)(left, right)
+        distance = Embedded(model, read_items(model.input, items)[1]).distances(left, right)
         judged = verification(distance, same, split=items.name, seed=seed, draws=200)
         curves[name.split(",")[0]] = (roc(distance, same), judged.auc)
     title = "From one reference each (top row): what is this?"

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from gemel.errors import DataError, Problem, SettingsError
 
 Kind = Literal["images", "numbers"]
+Side = Literal["left", "right"]
 Indices = NDArray[np.int64]
 Texts = NDArray[np.character]  # np.str_ has a dtype for each length, and beartype wants it equal
 
@@ -97,6 +98,10 @@ class Items:
             )
         return tuple(of_class.tolist())
 
+    def kind_of(self, side: Side) -> Kind:  # noqa: ARG002
+        """What the items are: the same on either side of a pair."""
+        return self.kind
+
     def origin(self, item: int) -> str:
         """Where item number `item` came from, in words."""
         return _origin(self, item)
@@ -175,6 +180,7 @@ class Pairs:
         name: the split's name; it stands beside every figure.
         origins: N texts or None: where each item came from.
         skipped: the bad rows that the reader went on without.
+        right_kind: what the right items are, where they are of another kind than the left ones.
     """
 
     values: Sequence[Any] | NDArray[Any]
@@ -185,6 +191,7 @@ class Pairs:
     name: str = "pairs"
     origins: Sequence[str] | None = None
     skipped: tuple[Problem, ...] = ()
+    right_kind: Kind | None = None
 
     def __post_init__(self) -> None:
         same = np.asarray(self.same)
@@ -203,13 +210,24 @@ class Pairs:
             raise DataError(
                 f"`origins` has {len(self.origins)} entries for {len(self.values)} items"
             )
+        both = np.intersect1d(self.left, self.right)
+        if self.kind_of("left") != self.kind_of("right") and len(both):
+            raise DataError(
+                f"{self.origin(int(both[0]))} stands on both sides of pairs whose left items are "
+                f"{self.kind} and whose right items are {self.right_kind}"
+            )
 
     def __len__(self) -> int:
         return len(self.same)
 
     def __repr__(self) -> str:
         count = f"{len(self)} pairs ({int(self.same.sum())} same)"
-        return f"<Pairs {self.name!r}: {count} of {len(self.values)} {self.kind}>"
+        kinds = " and ".join(dict.fromkeys([self.kind_of("left"), self.kind_of("right")]))
+        return f"<Pairs {self.name!r}: {count} of {len(self.values)} {kinds}>"
+
+    def kind_of(self, side: Side) -> Kind:
+        """What the items of one side are."""
+        return self.right_kind if side == "right" and self.right_kind is not None else self.kind
 
     def origin(self, item: int) -> str:
         """Where item number `item` of `values` came from, in words."""

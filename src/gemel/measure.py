@@ -1,33 +1,28 @@
 """A model measured on items it has not seen: embed once, then the figures of `evaluation`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
 
+from gemel.embedded import Embedded
 from gemel.errors import EvaluationError, Problem
 from gemel.evaluation import (
-    Compare,
     Episodes,
     Figure,
     Verification,
     accuracy,
     draw_episodes,
     fixed_trials,
-    nearest_support,
     one_shot_credit,
-    prototypes,
     retrieval,
     verification,
 )
 from gemel.evaluation.retrieval import Retrieval
+from gemel.inputs import read_items
 from gemel.items import Indices, Items, Pairs
-from gemel.model import Siamese, read_items
+from gemel.model import Siamese
 
 MOST_PAIRS = 10_000
 """How many pairs of each kind verification draws from labelled items, at most."""
@@ -109,34 +104,27 @@ def evaluate(
         EvaluationError: the data allow no figures; the message says what is missing.
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
-    embeddings = model.embed_prepared(prepared)
+    embedded = Embedded(model, prepared)
+    skipped = data.skipped + prepared.skipped
     if isinstance(known, Pairs):
-        distance = pair_distance(model, embeddings)(known.left, known.right)
-        judged = _verify(model, distance, known.same, None, known.name, seed)
-        return Evaluation(judged, None, None, data.skipped + prepared.skipped)
-    items = known
-    left, right, same = item_pairs(items, seed=seed)
-    identities = items.class_ids[left], items.class_ids[right]
-    distance = pair_distance(model, embeddings)(left, right)
+        judged = _verify(embedded, (known.left, known.right, known.same), None, known.name, seed)
+        return Evaluation(judged, None, None, skipped)
+    left, right, same = item_pairs(known, seed=seed)
     return Evaluation(
-        _verify(model, distance, same, identities, items.name, seed),
+        _verify(embedded, (left, right, same), known.class_ids, known.name, seed),
         one_shot_of(
-            model,
-            items,
-            embeddings,
+            embedded,
+            known,
             ways=ways,
             shots=shots,
             trials=trials,
             within_groups=within_groups,
             seed=seed,
         ),
-        retrieval(
-            lambda queries: model.distances(embeddings[queries], embeddings).numpy(),
-            items.class_ids,
-            split=items.name,
-            seed=seed,
-        ),
-        data.skipped + prepared.skipped,
+        None
+        if model.is_joint  # a run of the network for every two items
+        else retrieval(embedded.to_all, known.class_ids, split=known.name, seed=seed),
+        skipped,
     )
 
 
@@ -155,11 +143,9 @@ def one_shot(
     A query is given to the class with the nearest reference; with `shots` above 1, to the class
     with the nearest mean of references. Arguments and errors as in `evaluate`.
     """
-    embeddings = model.embed(items)
     return one_shot_of(
-        model,
+        Embedded(model, read_items(model.input, items)[1]),
         items,
-        embeddings,
         ways=ways,
         shots=shots,
         trials=trials,
@@ -169,9 +155,8 @@ def one_shot(
 
 
 def one_shot_of(
-    model: Siamese,
+    embedded: Embedded,
     items: Items,
-    embeddings: Float[Tensor, "items dim"],
     *,
     ways: int | None = None,
     shots: int = 1,
@@ -185,7 +170,7 @@ def one_shot_of(
     episodes = draw_item_episodes(
         items, ways=ways, shots=shots, trials=trials, within_groups=inside, seed=seed
     )
-    credit = one_shot_credit(episodes, comparison(model, embeddings, shots))
+    credit = one_shot_credit(episodes, embedded.comparison(shots))
     where = " within groups" if inside else ""
     groups = items.groups if inside else None
     return accuracy(
@@ -233,26 +218,6 @@ def default_ways(items: Items, *, within_groups: bool, shots: int = 1) -> int:
         return max(2, min(20, int(able.sum())))
     _, group = np.unique(items.class_groups, return_inverse=True)  # [classes]
     return max(2, min(20, int(np.bincount(group[able], minlength=1).max())))
-
-
-def comparison(model: Siamese, embeddings: Float[Tensor, "items dim"], shots: int) -> Compare:
-    """How a query meets its ways: the nearest reference, or the nearest mean of several."""
-    if shots == 1:
-        return nearest_support(pair_distance(model, embeddings))
-    unit = model.metric.normalise(embeddings).numpy()
-    return prototypes(unit, lambda left, right: _measure(model, left, right))
-
-
-def pair_distance(
-    model: Siamese, embeddings: Float[Tensor, "items dim"]
-) -> Callable[[Indices, Indices], NDArray[np.float32]]:
-    """A function from indices [M] and [M] of items to their distances [M]."""
-    rows = embeddings.numpy()
-
-    def distance(left: Indices, right: Indices) -> NDArray[np.float32]:
-        return _measure(model, rows[left], rows[right])
-
-    return distance
 
 
 def item_pairs(
@@ -314,10 +279,13 @@ def lake(model: Siamese, runs: Any) -> Figure:
 
     Source: Lake, Salakhutdinov, Tenenbaum 2015, Science 350(6266).
     """
-    distances = [
-        model.distances(model.embed(list(run.queries)), model.embed(list(run.references))).numpy()
-        for run in runs
-    ]
+    distances = []
+    for run in runs:
+        queries, references = list(run.queries), list(run.references)
+        labels = np.array(["drawing"] * (len(queries) + len(references)))  # not read
+        drawings = Items([*queries, *references], labels)
+        embedded = Embedded(model, read_items(model.input, drawings)[1])
+        distances.append(embedded.to_all(np.arange(len(queries)))[:, len(queries) :])
     trials = fixed_trials(distances, [run.answers for run in runs])
     return accuracy(
         trials.credit,
@@ -330,35 +298,20 @@ def lake(model: Siamese, runs: Any) -> Figure:
 
 
 def _verify(
-    model: Siamese,
-    distance: NDArray[np.float32],
-    same: NDArray[np.bool_],
-    identities: tuple[Indices, Indices] | None,
+    embedded: Embedded,
+    pairs: tuple[Indices, Indices, NDArray[np.bool_]],
+    identities: Indices | None,
     split: str,
     seed: int,
 ) -> Verification:
-    left, right = identities if identities is not None else (None, None)
+    """Judge pairs (left [M], right [M], same [M]) of items whose `identities` [N] are known."""
+    left, right, same = pairs
     return verification(
-        distance,
+        embedded.distances(left, right),
         same,
-        threshold=model.threshold,
-        left_identity=left,
-        right_identity=right,
+        threshold=embedded.model.threshold,
+        left_identity=None if identities is None else identities[left],
+        right_identity=None if identities is None else identities[right],
         split=split,
         seed=seed,
     )
-
-
-@torch.no_grad()
-def _measure(
-    model: Siamese, left: NDArray[np.float32], right: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    device = next(model.metric.parameters(), torch.empty(0)).device
-    parts = [
-        model.metric(
-            torch.from_numpy(left[i : i + 65536]).to(device),
-            torch.from_numpy(right[i : i + 65536]).to(device),
-        ).cpu()
-        for i in range(0, len(left), 65536)
-    ]
-    return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)

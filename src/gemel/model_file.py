@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gemel import storage
 from gemel.errors import ModelFileError, SettingsError
-from gemel.inputs import Input
+from gemel.inputs import AnyInput
 from gemel.metrics import Metric
 from gemel.model import Siamese
 from gemel.parts import ENCODERS, INPUTS, METRICS, Saved, describe, restore
@@ -41,7 +41,7 @@ def save(model: Siamese, path: str | PathLike[str]) -> None:
 def load(
     path: str | PathLike[str],
     *,
-    input: Input | None,
+    input: AnyInput | None,
     encoder: nn.Module | None,
     metric: Metric | None,
     kind: type[Model],

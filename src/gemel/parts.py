@@ -8,18 +8,28 @@ from torch import nn
 from gemel import encoders, inputs, losses, metrics
 from gemel.errors import ModelFileError, SettingsError
 
-INPUTS: dict[str, Any] = {kind.__name__: kind for kind in (inputs.Images, inputs.Numbers)}
-ENCODERS: dict[str, type[nn.Module]] = {
+INPUTS: dict[str, Any] = {
+    kind.__name__: kind for kind in (inputs.Images, inputs.Numbers, inputs.Sides)
+}
+SIMPLE_ENCODERS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (encoders.Conv, encoders.Dense, encoders.Koch, encoders.Residual)
+}
+ENCODERS: dict[str, type[nn.Module]] = {
+    **SIMPLE_ENCODERS,
+    "Joint": encoders.Joint,
+    "Sides": encoders.Sides,
 }
 METRICS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (
         metrics.Cosine,
         metrics.Euclidean,
+        metrics.Hamming,
+        metrics.Learned,
         metrics.Mahalanobis,
         metrics.Manhattan,
+        metrics.NoMetric,
         metrics.SquaredEuclidean,
         metrics.WeightedL1,
     )
@@ -29,11 +39,20 @@ Saved = dict[str, Any]
 
 
 def describe(part: Any, table: dict[str, Any]) -> Saved:
-    """A part as `{"name", "settings"}`; `settings` is None for one that gemel does not make."""
+    """A part as `{"name", "settings"}`; `settings` is None for one that gemel does not make.
+
+    A part made of parts, such as `Sides`, has their descriptions as settings.
+    """
     name = type(part).__name__
+    foreign = {"name": f"{type(part).__module__}.{type(part).__qualname__}", "settings": None}
     if table.get(name) is not type(part):
-        return {"name": f"{type(part).__module__}.{type(part).__qualname__}", "settings": None}
-    return {"name": name, "settings": part.settings()}
+        return foreign
+    if not hasattr(part, "parts"):
+        return {"name": name, "settings": part.settings()}
+    within = {key: describe(each, table) for key, each in part.parts().items()}
+    if any(each["settings"] is None for each in within.values()):
+        return foreign
+    return {"name": name, "parts": within, "settings": {}}
 
 
 def restore(saved: Saved, table: dict[str, Any], role: str, given: Any = None) -> Any:
@@ -58,12 +77,13 @@ def restore(saved: Saved, table: dict[str, Any], role: str, given: Any = None) -
             f"unknown {role} {name!r}; this gemel knows {', '.join(sorted(table))}: "
             "a newer gemel may have written the file"
         )
-    return table[name](**settings)
+    within = {key: restore(each, table, role) for key, each in saved.get("parts", {}).items()}
+    return table[name](**settings, **within)
 
 
 def named_encoder(name: str, dim: int | None) -> nn.Module:
     """The encoder of a command-line word, such as "conv", with its defaults."""
-    kind = {kind.lower(): made for kind, made in ENCODERS.items()}[name]
+    kind = {kind.lower(): made for kind, made in SIMPLE_ENCODERS.items()}[name]
     return kind() if dim is None else kind(dim=dim)
 
 

@@ -112,7 +112,7 @@ def test_more_than_nine_columns_keep_their_order(home: Path) -> None:
         "left,right,same,note",
         "left,same",
         "same",
-        "left_1,left_2,right_1,same",
+        "left_1,left_3,right_1,same",
         "left_1,right_2,same",
         "left_0,right_0,same",
         "left_1,right_1,left,same",
@@ -167,11 +167,11 @@ def test_every_bad_row_of_numbers_is_named(home: Path) -> None:
         "1 2,5 6,no",
     )
     assert problems(path) == [
-        "2: left has 2 numbers and right 1, where most sides have 2",
+        "2: its numbers: 2 left and 1 right, where most rows have 2 left and 2 right",
         "4: left is nan, which is no finite 32-bit number",
         "5: left is 'a.png', which is no number",
         "6: right is empty",
-        "7: left has 3 numbers and right 3, where most sides have 2",
+        "7: its numbers: 3 left and 3 right, where most rows have 2 left and 2 right",
     ]
     rest = pairs_csv(path, skip_bad=True)
     assert_array_equal(rest.values, [[1, 2], [3, 4], [5, 6]])

@@ -248,7 +248,7 @@ def test_convolutions_are_channels_last() -> None:
 
 def test_width_of_one_number_means_four_blocks() -> None:
     net = built(Conv(), (1, 28, 28))
-    assert net.settings() == {"width": [64, 64, 64, 64], "dim": 128}
+    assert net.settings() == {"width": [64, 64, 64, 64], "dim": 128, "unit_length": False}
     assert sum(p.numel() for p in net.parameters()) == 64 * 9 + 3 * 64 * 64 * 9 + 4 * 128 + 65 * 128
 
 

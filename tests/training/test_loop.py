@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import gemel
 from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, sampling
 from gemel.errors import NonFiniteLossError, SettingsError, TrainingError
-from gemel.model import read_items
+from gemel.inputs import read_items
 from gemel.training import Budget, CollapseWarning, rate_at
 from gemel.training.checkpoint import State, path_for
 from gemel.training.interrupt import Interrupt

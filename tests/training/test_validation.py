@@ -7,7 +7,7 @@ import pytest
 
 from gemel import Items, Pairs, Siamese, inputs, measure
 from gemel.errors import BadItemsError
-from gemel.model import read_items
+from gemel.inputs import read_items
 from gemel.training.validation import Validator, hold_out, hold_out_items, read_both
 
 
@@ -79,10 +79,9 @@ def test_figure_and_threshold(symbols: Items, small_model: Siamese, as_pairs: bo
     held: Items | Pairs = Pairs(symbols.values, left, right, same) if as_pairs else symbols
     validator = Validator(small_model, *read_items(small_model.input, held), seed=0)
     assert validator.figure() == validator.figure()
-    distance = measure.pair_distance(small_model, small_model.embed(symbols))
     if not as_pairs:
         left, right, same = measure.item_pairs(symbols, seed=0)
         assert validator.figure() == measure.one_shot(small_model, symbols, trials=1000).value
-    found = distance(left, right)
+    found = small_model.distances(*[small_model.embed(symbols)] * 2).numpy()[left, right]
     accuracies = [((found <= cut) == same).mean() for cut in found]
     assert ((found <= validator.threshold()) == same).mean() == pytest.approx(max(accuracies))

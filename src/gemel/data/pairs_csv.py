@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import numpy as np
 from gemel.checks import check_both_kinds, settle
 from gemel.data.numbers import numbers_in
 from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
-from gemel.items import Kind, Pairs
+from gemel.items import Kind, Pairs, Side
 
 _EXPECTED = (
-    "left,right,same (paths of pictures, or cells of numbers such as '0.1 0.2') "
-    "or left_1,...,left_F,right_1,...,right_F,same"
+    "left,right,same (paths of pictures, or cells of numbers such as '0.1 0.2'); "
+    "a side of numbers may be columns: left_1,...,left_F,right_1,...,right_F,same"
 )
+_SIDES: tuple[Side, Side] = ("left", "right")
 _SAME = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -25,9 +26,9 @@ def pairs_csv(
 ) -> Pairs:
     """The pairs in the CSV at `path`, one a row below its header; no picture is decoded yet.
 
-    With the header `left,right,same` both sides are paths of pictures, which start at the
-    folder of the CSV unless they are absolute, or both are rows of numbers in one cell
-    ("0.1 0.2 0.3"). With `left_1,...,left_F,right_1,...,right_F,same` they are rows of numbers.
+    Each side is a column of paths of pictures, which start at the folder of the CSV unless they
+    are absolute, or of rows of numbers in one cell ("0.1 0.2 0.3"); or one column a number, as in
+    `left_1,...,left_F`. The two sides may differ, for a comparer with an encoder for each.
     `same` is true, yes or 1, or false, no or 0, in small or capital letters. Columns may stand
     in any order. Sides that are equal are one item.
 
@@ -47,11 +48,11 @@ def pairs_csv(
 
 def pairs_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -> Pairs:
     """The pairs in `table`, as `pairs_csv` reads them."""
-    kind, read_side = _side_reader(table)
+    readers = _readers(table)
+    kind, right_kind = readers["left"].kind, readers["right"].kind
     bad = BadRows(table)
-    found = [_pair(row, read_side, bad) for row in table.rows]
-    if kind == "numbers":
-        _check_lengths([pair for pair in found if pair.number not in bad.numbers], bad)
+    found = [_pair(row, readers, bad) for row in table.rows]
+    _check_lengths([pair for pair in found if pair.number not in bad.numbers], readers, bad)
     numbers = bad.numbers
     _check_repeats([pair for pair in found if pair.number not in numbers], bad)
     skipped = settle(str(table.path), bad.problems, skip_bad=skip_bad)
@@ -65,8 +66,9 @@ def pairs_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -
         sides.setdefault(pair.right.key, pair.right)
     place = {key: index for index, key in enumerate(sides)}
     values = [side.value for side in sides.values()]
+    alike = kind == right_kind and len({side.length for side in sides.values()}) == 1
     pairs = Pairs(
-        values=np.array(values, dtype=np.float64) if kind == "numbers" else values,
+        values=np.array(values, dtype=np.float64) if alike and kind == "numbers" else values,
         left=np.array([place[pair.left.key] for pair in good], dtype=np.int64),
         right=np.array([place[pair.right.key] for pair in good], dtype=np.int64),
         same=np.array([pair.same for pair in good], dtype=np.bool_),
@@ -74,6 +76,7 @@ def pairs_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -
         name=name if name is not None else table.path.stem,
         origins=[side.origin for side in sides.values()],
         skipped=skipped,
+        right_kind=None if right_kind == kind else right_kind,
     )
     check_both_kinds(pairs)
     return pairs
@@ -96,29 +99,44 @@ class _Pair:
     same: bool
 
 
-_ReadSide = Callable[[Row, str], _Side]
+@dataclass(frozen=True)
+class _Reader:
+    """How one side of every row is read: a cell with a path or numbers, or a column a number."""
+
+    table: Table
+    side: Side
+    kind: Kind
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: Table, side: Side) -> "_Reader":
+        if side not in table.header:
+            numbered = [name for name in table.header if name.startswith(f"{side}_")]
+            wanted = tuple(f"{side}_{place}" for place in range(1, len(numbered) + 1))
+            return cls(table, side, "numbers", wanted)
+        numeric = sum(_is_numbers(row.cells[side]) for row in table.rows)
+        kind: Kind = "numbers" if 2 * numeric > len(table.rows) else "images"
+        return cls(table, side, kind, (side,))
+
+    def __call__(self, row: Row) -> _Side:
+        if self.kind == "images":
+            return _picture_side(self.table, row, self.side)
+        cells: list[tuple[str, str]]
+        if self.columns == (self.side,):
+            cells = [(self.columns[0], text) for text in row.cells[self.side].split()]
+        else:
+            cells = [(column, row.cells[column]) for column in self.columns]
+        return _numbers_side(self.table, row, self.side, cells)
 
 
-def _side_reader(table: Table) -> tuple[Kind, _ReadSide]:
-    """What the sides are, by the header and the cells, and how one is read."""
-    if set(table.header) == {"left", "right", "same"}:
-        cells = [row.cells[side] for row in table.rows for side in ("left", "right")]
-        numeric = sum(_is_numbers(cell) for cell in cells)
-        if 2 * numeric > len(cells):
-            return "numbers", lambda row, side: _numbers_side(
-                table, row, side, [(side, text) for text in row.cells[side].split()]
-            )
-        return "images", lambda row, side: _picture_side(table, row, side)
-    features = (len(table.header) - 1) // 2
-    columns = {
-        side: [f"{side}_{feature}" for feature in range(1, features + 1)]
-        for side in ("left", "right")
-    }
-    if features == 0 or set(table.header) != {"same", *columns["left"], *columns["right"]}:
+def _readers(table: Table) -> dict[Side, _Reader]:
+    """How both sides are read, by the header and the cells."""
+    readers: dict[Side, _Reader] = {side: _Reader.of(table, side) for side in _SIDES}
+    columns = [column for reader in readers.values() for column in reader.columns]
+    both = all(reader.columns for reader in readers.values())
+    if not both or set(table.header) != {"same", *columns}:
         raise table.wrong_header(_EXPECTED)
-    return "numbers", lambda row, side: _numbers_side(
-        table, row, side, [(column, row.cells[column]) for column in columns[side]]
-    )
+    return readers
 
 
 def _is_numbers(cell: str) -> bool:
@@ -147,8 +165,8 @@ def _picture_side(table: Table, row: Row, side: str) -> _Side:
     return _Side(path, path.resolve(), f"{path} ({where})")
 
 
-def _pair(row: Row, read_side: _ReadSide, bad: BadRows) -> _Pair:
-    left, right = read_side(row, "left"), read_side(row, "right")
+def _pair(row: Row, readers: dict[Side, _Reader], bad: BadRows) -> _Pair:
+    left, right = (readers[side](row) for side in _SIDES)
     for fault in dict.fromkeys((*left.faults, *right.faults)):
         bad.add(row.number, *fault)
     given = row.cells["same"]
@@ -162,16 +180,20 @@ def _pair(row: Row, read_side: _ReadSide, bad: BadRows) -> _Pair:
     return _Pair(row.number, left, right, bool(same))
 
 
-def _check_lengths(pairs: Sequence[_Pair], bad: BadRows) -> None:
-    lengths = Counter(side.length for pair in pairs for side in (pair.left, pair.right))
-    usual = lengths.most_common(1)[0][0] if lengths else 0
-    for pair in pairs:
-        if (pair.left.length, pair.right.length) != (usual, usual):
+def _check_lengths(pairs: Sequence[_Pair], readers: dict[Side, _Reader], bad: BadRows) -> None:
+    sides = [side for side in _SIDES if readers[side].kind == "numbers"]
+    lengths = {pair.number: [getattr(pair, side).length for side in sides] for pair in pairs}
+    usual = [Counter(column).most_common(1)[0][0] for column in zip(*lengths.values(), strict=True)]
+    for number, found in lengths.items():
+        if found != usual:
+            told = [
+                " and ".join(f"{count} {side}" for count, side in zip(each, sides, strict=True))
+                for each in (found, usual)
+            ]
             bad.add(
-                pair.number,
-                f"left has {pair.left.length} numbers and right {pair.right.length}, "
-                f"where most sides have {usual}",
-                "give all sides equally many numbers",
+                number,
+                f"its numbers: {told[0]}, where most rows have {told[1]}",
+                "give all of one side equally many numbers",
             )
 
 

@@ -2,12 +2,14 @@
 
 Each takes its settings when made and the shape of one item in `build(shape)`, which makes the
 layers with weights drawn from torch's generator (`Siamese` seeds it first). Any other `nn.Module`
-from [B, *shape] to [B, D] is as good.
+from [B, *shape] to [B, D] is as good. One encoder makes a twin; `Sides` holds two encoders, and
+`Joint` one network that takes both items at once.
 """
 
 from gemel.encoders.conv import Conv
 from gemel.encoders.dense import Dense
 from gemel.encoders.koch import Koch
 from gemel.encoders.residual import Residual
+from gemel.encoders.sides import Joint, Sides
 
-__all__ = ["Conv", "Dense", "Koch", "Residual"]
+__all__ = ["Conv", "Dense", "Joint", "Koch", "Residual", "Sides"]

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, ClassVar
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from gemel.encoders._shapes import check_batch, check_counts, image_shape
+from gemel.encoders._built import Built
+from gemel.encoders._shapes import check_counts, image_shape
 from gemel.errors import SettingsError
 
 Filters = tuple[tuple[int, int], ...]
 
 
-class Koch(nn.Module):
+class Koch(Built):
     """The convolutions and the sigmoid layer of "Siamese neural networks for one-shot image
     recognition" (ICML deep learning workshop 2015).
 
@@ -33,6 +32,7 @@ class Koch(nn.Module):
             distribution with standard deviation 0.01, the linear layer with 0.2, all biases with
             mean 0.5 and standard deviation 0.01. It starts slowly, since 0.2 saturates the
             sigmoids; otherwise torch's own scaling by fan-in is used.
+        unit_length: scale each embedding to length 1.
 
     Raises:
         SettingsError: a value is no whole number of 1 or more.
@@ -47,10 +47,9 @@ class Koch(nn.Module):
         *,
         filters: Sequence[Sequence[int]] = PAPER,
         paper_weights: bool = False,
+        unit_length: bool = False,
     ) -> None:
-        super().__init__()
-        self.dim = dim
-        check_counts("dim", [dim])
+        super().__init__(dim, unit_length=unit_length)
         check_counts("filters", list(chain.from_iterable(filters)))
         if any(len(pair) != 2 for pair in filters):
             raise SettingsError(
@@ -58,15 +57,13 @@ class Koch(nn.Module):
             )
         self.filters: Filters = tuple((pair[0], pair[1]) for pair in filters)
         self.paper_weights = paper_weights
-        self.shape: tuple[int, ...] = ()
-        self.layers = nn.Sequential()
 
     def settings(self) -> dict[str, Any]:
         """The arguments that make this encoder again."""
         return {
-            "dim": self.dim,
             "filters": [list(pair) for pair in self.filters],
             "paper_weights": self.paper_weights,
+            **super().settings(),
         }
 
     @property
@@ -77,12 +74,7 @@ class Koch(nn.Module):
             side = (side if place == 0 else 2 * side) + filter_side - 1
         return side
 
-    def build(self, shape: tuple[int, ...]) -> None:
-        """Make the layers for pictures of `shape` (channels, height, width).
-
-        Raises:
-            SettingsError: `shape` is no shape of a picture, or too small.
-        """
+    def _layers(self, shape: tuple[int, ...]) -> list[nn.Module]:
         channels, height, width = image_shape(shape, "Koch")
         if min(height, width) < self.smallest:
             raise SettingsError(
@@ -98,28 +90,14 @@ class Koch(nn.Module):
                 layers.append(nn.MaxPool2d(2))
                 height, width = height // 2, width // 2
         layers += [nn.Flatten(), nn.Linear(channels * height * width, self.dim), nn.Sigmoid()]
-        self.layers = nn.Sequential(*layers)
         if self.paper_weights:
-            draw_paper_weights(self.layers)
-        self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.shape = tuple(shape)
-
-    def forward(
-        self, batch: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch {self.dim}"]:
-        """Embeddings of a batch of pictures, values in 0..1.
-
-        Raises:
-            SettingsError: the layers are not built, or built for another shape.
-        """
-        check_batch(batch, self.shape, self)
-        out: Tensor = self.layers(batch.contiguous(memory_format=torch.channels_last))
-        return out
+            draw_paper_weights(layers)
+        return layers
 
 
-def draw_paper_weights(layers: nn.Module) -> None:
+def draw_paper_weights(layers: Sequence[nn.Module]) -> None:
     """Draw weights and biases as section 3.2 of Koch et al. 2015 does, in place."""
-    for layer in layers.modules():
+    for layer in layers:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, 0.01 if isinstance(layer, nn.Conv2d) else 0.2)
             if layer.bias is not None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gemel.encoders._shapes import check_batch, check_counts, image_shape
+from gemel.encoders._built import Built
+from gemel.encoders._shapes import check_counts, image_shape
 
 
 class ResidualBlock(nn.Module):
@@ -43,7 +43,7 @@ class ResidualBlock(nn.Module):
         return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(x))
 
 
-class Residual(nn.Module):
+class Residual(Built):
     """Stages of residual blocks, the mean over the picture, one linear layer to the embedding.
 
     Each stage after the first halves the sides and doubles the maps. The mean over the picture
@@ -55,6 +55,7 @@ class Residual(nn.Module):
         dim: D, the length of an embedding.
         stem_stride: 2 halves the pictures in the first convolution: four times faster, for
             pictures of about 64 pixels and more.
+        unit_length: scale each embedding to length 1.
 
     Raises:
         SettingsError: a value is no whole number of 1 or more.
@@ -67,33 +68,26 @@ class Residual(nn.Module):
         dim: int = 128,
         *,
         stem_stride: int = 1,
+        unit_length: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(dim, unit_length=unit_length)
         self.width = width
         self.blocks = tuple(blocks)
-        self.dim = dim
         self.stem_stride = stem_stride
         check_counts("blocks", self.blocks)
-        for name, value in (("width", width), ("dim", dim), ("stem_stride", stem_stride)):
+        for name, value in (("width", width), ("stem_stride", stem_stride)):
             check_counts(name, [value])
-        self.shape: tuple[int, ...] = ()
-        self.layers = nn.Sequential()
 
     def settings(self) -> dict[str, Any]:
         """The arguments that make this encoder again."""
         return {
             "width": self.width,
             "blocks": list(self.blocks),
-            "dim": self.dim,
             "stem_stride": self.stem_stride,
+            **super().settings(),
         }
 
-    def build(self, shape: tuple[int, ...]) -> None:
-        """Make the layers for pictures of `shape` (channels, height, width).
-
-        Raises:
-            SettingsError: `shape` is no shape of a picture.
-        """
+    def _layers(self, shape: tuple[int, ...]) -> list[nn.Module]:
         channels = image_shape(shape, "Residual")[0]
         maps = self.width
         layers: list[nn.Module] = [
@@ -108,19 +102,4 @@ class Residual(nn.Module):
                 stride = 2 if stage and not block else 1
                 layers.append(ResidualBlock(channels, maps, stride))
                 channels = maps
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, self.dim)]
-        self.layers = nn.Sequential(*layers)
-        self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.shape = tuple(shape)
-
-    def forward(
-        self, batch: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch {self.dim}"]:
-        """Embeddings of a batch of pictures.
-
-        Raises:
-            SettingsError: the layers are not built, or built for another shape.
-        """
-        check_batch(batch, self.shape, self)
-        out: Tensor = self.layers(batch.contiguous(memory_format=torch.channels_last))
-        return out
+        return [*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, self.dim)]

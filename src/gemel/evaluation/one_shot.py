@@ -114,7 +114,12 @@ def nearest_support(distance: Distance | NDArray[Any]) -> Compare:
     return compare
 
 
-def prototypes(embeddings: Float[NDArray[Any], "items dim"], distance: Distance) -> Compare:
+def prototypes(
+    embeddings: Float[NDArray[Any], "items dim"],
+    distance: Distance,
+    *,
+    queries: Float[NDArray[Any], "items dim"] | None = None,
+) -> Compare:
     """Compare with the mean of a way's shots.
 
     Source: Snell, Swersky, Zemel 2017, "Prototypical networks for few-shot learning".
@@ -122,14 +127,16 @@ def prototypes(embeddings: Float[NDArray[Any], "items dim"], distance: Distance)
     Args:
         embeddings: [N, D] of all items.
         distance: a function of embeddings [M, D] and [M, D] to distances [M].
+        queries: [N, D] of all items as queries, where they are embedded in another way.
 
     Returns:
         A comparison for `one_shot_credit`.
     """
+    asking = embeddings if queries is None else queries
 
     def compare(query: Indices, support: Indices) -> NDArray[np.floating[Any]]:
         means = embeddings[support].mean(axis=2)  # [T, ways, D]
-        asked = np.repeat(embeddings[query], support.shape[1], axis=0)  # [T * ways, D]
+        asked = np.repeat(asking[query], support.shape[1], axis=0)  # [T * ways, D]
         distances = _measured(distance, asked, means.reshape(asked.shape))
         return distances.reshape(support.shape[:2])
 

@@ -6,9 +6,13 @@ from gemel.inputs.images import Images
 from gemel.inputs.numbers import Numbers
 from gemel.inputs.prepared import Prepared, prepare
 from gemel.inputs.protocol import Input
+from gemel.inputs.reading import AnyPrepared, read_items
+from gemel.inputs.sides import AnyInput, PreparedSides, Sides, input_of
 
 __all__ = [
     "Affine",
+    "AnyInput",
+    "AnyPrepared",
     "Blur",
     "Chain",
     "Colour",
@@ -19,6 +23,10 @@ __all__ = [
     "Input",
     "Numbers",
     "Prepared",
+    "PreparedSides",
+    "Sides",
     "Warp",
+    "input_of",
     "prepare",
+    "read_items",
 ]

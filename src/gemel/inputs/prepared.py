@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gemel.errors import BadItemsError, DataError, Problem
 from gemel.inputs.protocol import Input, Stored
-from gemel.items import Indices
+from gemel.items import Indices, Side
 
 SHARE = 0.5  # of the free memory that items may take
 UNKNOWN = 2 * 2**30  # bytes taken as free where the system does not say
@@ -70,6 +70,19 @@ class Prepared:
     def in_memory(self) -> bool:
         """Whether they are in memory, not in a mapped file."""
         return not isinstance(self._stored, np.memmap)
+
+    def of(self, side: Side) -> "Prepared":  # noqa: ARG002
+        """Itself: the items of both sides are the same."""
+        return self
+
+    def rows(self, side: Side, items: Indices) -> Indices:  # noqa: ARG002
+        """`items` themselves: each has one place, on either side."""
+        return items
+
+    def take(self, rows: Indices) -> "Prepared":
+        """The items at `rows` [M], in that order; one may come several times."""
+        origins = [self.origins[row] for row in rows.tolist()]
+        return Prepared(self._stored[rows], np.arange(len(rows)), (), origins)
 
     def batch(self, items: Indices) -> Tensor:
         """The stored form of the items numbered `items` [B], as a tensor [B, *shape]."""

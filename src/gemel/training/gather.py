@@ -48,7 +48,7 @@ class _SumOverRanks(torch.autograd.Function):
         return total
 
 
-def gather_rows(rows: Float[Tensor, "rows dim"]) -> Float[Tensor, "all_rows dim"]:
+def gather_rows(rows: Float[Tensor, "rows *dim"]) -> Float[Tensor, "all_rows *dim"]:
     """The rows of all processes, each of which holds equally many; differentiable."""
     gathered: Tensor = _GatherRows.apply(rows)  # type: ignore[no-untyped-call]
     return gathered

@@ -14,6 +14,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from gemel.errors import Problem, SettingsError, TrainingError
+from gemel.inputs import input_of
+from gemel.inputs.reading import SIDES
 from gemel.items import Items, Pairs
 from gemel.model import Siamese
 from gemel.sampling import Sampler
@@ -87,7 +89,8 @@ def fit(
             that gives a scalar. Default: supervised contrastive; for pairs, contrastive.
         sampler: a function from the training part to the sampler of its batches. Default:
             what the loss needs, about 256 items a batch.
-        augment: called as `augment(batch, generator)` on input tensors; none unless given.
+        augment: called as `augment(batch, generator)` on input tensors; none unless given. Where
+            the sides differ, it may be `{"left": one, "right": another}`.
         validation: data for the validation figure, or the share of the classes that is held out
             for it; None keeps the last weights. Too few classes: nothing is held out.
         steps: train this many steps; or
@@ -130,7 +133,8 @@ def fit(
         else (train, validation)
     )
     (train, data), held_data = read_both(model.input, train, held, skip_bad=skip_bad)
-    model.input.learn(data)
+    for side in SIDES:
+        input_of(model.input, side).learn(data.of(side))
     loss = loss if loss is not None else default_loss(train, model.metric)
     batches = (
         sampler(train)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from gemel.errors import SettingsError
@@ -18,7 +17,8 @@ from gemel.losses import (
     Triplet,
     TripletLoss,
 )
-from gemel.metrics import Cosine, Metric, WeightedL1
+from gemel.metrics import Cosine, LogitMetric, Metric
+from gemel.model import Siamese
 from gemel.sampling import (
     BalancedPairs,
     Batch,
@@ -36,11 +36,12 @@ Loss = Callable[..., Tensor]
 def default_loss(train: Items | Pairs, metric: Metric) -> Loss:
     """A loss that trains what `metric` measures, its weights too, from what the data offers.
 
-    Cross-entropy for weighted L1, whose distance is a logit. Else for items: supervised
+    Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers; a
+    triplet hinge of 1 bit for Hamming distances. Else for items: supervised
     contrastive with the cosine, a triplet hinge with other metrics; for pairs: contrastive, with
     a margin of 0.5 for the cosine (distances go from 0 to 2) and 1 for others.
     """
-    if isinstance(metric, WeightedL1):
+    if isinstance(metric, LogitMetric):
         return PairCrossEntropy()
     cosine = isinstance(metric, Cosine)
     if isinstance(train, Pairs):
@@ -83,15 +84,43 @@ def items_of(batch: Batch) -> Indices:
     return np.concatenate([batch.anchor, batch.positive, batch.negative])
 
 
-def compute(
-    loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], batch: Batch
-) -> Tensor:
-    """The loss of the embeddings of `items_of(batch)`: a scalar.
+def sides_of(batch: Batch, *, joint: bool) -> tuple[Indices, Indices]:
+    """The items of a batch that stand on the left, and those on the right.
+
+    Anchors stand on the left, positives and negatives on the right; labelled items on both. For a
+    joint comparer, which takes pairs, each anchor comes once with its positive and once with its
+    negative.
+
+    Raises:
+        SettingsError: a batch of labelled items for a joint comparer.
+    """
+    if isinstance(batch, PairBatch):
+        return batch.left, batch.right
+    if isinstance(batch, TripletBatch):
+        right = np.concatenate([batch.positive, batch.negative])
+        return (np.tile(batch.anchor, 2) if joint else batch.anchor), right
+    if joint:
+        raise SettingsError(
+            "a joint comparer has no embeddings for a loss of labelled items; take a pair loss, "
+            "such as gemel.losses.PairCrossEntropy(), or a triplet loss"
+        )
+    return batch.items, batch.items
+
+
+def compute(loss: Loss, model: Siamese, given: tuple[Tensor, ...], batch: Batch) -> Tensor:
+    """The loss of a batch: a scalar.
+
+    Args:
+        loss: a pair, triplet or label loss, as the batch is.
+        model: what kind of comparer it is, and its metric.
+        given: of a twin the embeddings of `items_of(batch)`; with an encoder for each side those
+            of `sides_of(batch)`, left and right; of a joint comparer their distances.
+        batch: who they are.
 
     Raises:
         SettingsError: loss and batch are of different kinds, or the loss gives no scalar.
     """
-    value = _apply(loss, metric, embeddings, batch)
+    value = _apply(loss, model, given, batch)
     if not isinstance(value, Tensor) or value.ndim:
         raise SettingsError(
             f"the loss {name_of(loss)} must give one scalar tensor; it gave "
@@ -100,21 +129,32 @@ def compute(
     return value
 
 
-def _apply(loss: Loss, metric: Metric, embeddings: Float[Tensor, "items dim"], batch: Batch) -> Any:
-    device = embeddings.device
+def _apply(loss: Loss, model: Siamese, given: tuple[Tensor, ...], batch: Batch) -> Any:
+    device = given[0].device
     if isinstance(loss, PairLoss) and isinstance(batch, PairBatch):
-        left, right = embeddings.chunk(2)
-        return loss(metric(left, right), torch.from_numpy(batch.same).to(device))
+        (distance,) = _distances(model, given, 1)
+        return loss(distance, torch.from_numpy(batch.same).to(device))
     if isinstance(loss, TripletLoss) and isinstance(batch, TripletBatch):
-        anchor, positive, negative = embeddings.chunk(3)
-        return loss(metric(anchor, positive), metric(anchor, negative))
+        return loss(*_distances(model, given, 2))
     if not isinstance(loss, PairLoss | TripletLoss) and isinstance(batch, LabelBatch):
-        return loss(embeddings, torch.from_numpy(batch.labels).to(device))
+        labels = torch.from_numpy(batch.labels).to(device)
+        return loss(torch.cat(given), labels.repeat(len(given)))
     wanted = {PairBatch: "pairs", TripletBatch: "triplets", LabelBatch: "labelled items"}
     raise SettingsError(
         f"{name_of(loss)} does not take batches of {wanted[type(batch)]}: give pair losses a "
         "BalancedPairs sampler, triplet losses Triplets, all others ClassesByItems"
     )
+
+
+def _distances(model: Siamese, given: tuple[Tensor, ...], others: int) -> list[Tensor]:
+    """From the first item of each pair or triplet to each of its `others`: so many of [B]."""
+    if model.is_joint:
+        return list(given[0].chunk(others))
+    if model.is_sided:
+        left, right = given
+        return [model.metric(left, each) for each in right.chunk(others)]
+    first, *rest = given[0].chunk(1 + others)
+    return [model.metric(first, each) for each in rest]
 
 
 def name_of(part: object) -> str:

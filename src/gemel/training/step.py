@@ -1,7 +1,7 @@
 """One step of training: batch, embeddings, loss, gradients, weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,17 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from gemel.errors import NonFiniteLossError
-from gemel.inputs import Prepared
-from gemel.items import Indices
+from gemel.inputs import AnyPrepared, input_of
+from gemel.inputs.reading import SIDES
+from gemel.items import Indices, Side
 from gemel.model import Siamese
 from gemel.sampling import Batch, Sampler
 from gemel.training.budget import rate_at
 from gemel.training.gather import gather_rows, share_batch_norms, unshare_batch_norms
-from gemel.training.objective import Loss, compute, items_of
+from gemel.training.objective import Loss, compute, items_of, sides_of
 
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Warp = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Warp | Mapping[Side, Warp | None]
 
 
 class Stepper:
@@ -32,7 +34,7 @@ class Stepper:
         loss: what is lowered; its weights are trained too, if it has any.
         data: the items, read.
         sampler: names the items of each step.
-        augment: warps the batches, or None.
+        augment: warps the batches, or None; or one for each side, {"left": ..., "right": ...}.
         rate: the peak rate of AdamW.
         weight_decay: of weights with two or more axes.
         seed: of the run.
@@ -43,7 +45,7 @@ class Stepper:
         self,
         model: Siamese,
         loss: Loss,
-        data: Prepared,
+        data: AnyPrepared,
         sampler: Sampler,
         augment: Augment | None,
         *,
@@ -86,40 +88,58 @@ class Stepper:
     def step(self, number: int, progress: float) -> tuple[float, Tensor]:
         """Take step `number`: the loss before it, and its embeddings [B, D].
 
+        A joint comparer has none: then its distances [B, 1].
+
         Raises:
             NonFiniteLossError: the loss is not a finite number; no weight was changed.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * rate_at(progress)
         batch = self.sampler.batch(number)
-        embeddings = self._embed(number, items_of(batch))
-        value = compute(self.loss, self.model.metric, embeddings, batch)
+        given = self._forward(number, batch)
+        value = compute(self.loss, self.model, given, batch)
         loss = value.item()
         if not math.isfinite(loss):
             raise NonFiniteLossError(self._explain(number, loss, batch))
         self.optimizer.zero_grad()
         self.fabric.backward(value)
         self.optimizer.step()
-        return loss, embeddings.detach()
+        return loss, torch.cat([rows.detach().reshape(len(rows), -1) for rows in given])
 
-    def _embed(self, number: int, items: Indices) -> Tensor:
-        """The embeddings [B, D] of `items`, of which each process computes its share.
+    def _forward(self, number: int, batch: Batch) -> tuple[Tensor, ...]:
+        """What `compute` takes, of which each process computes its share.
 
         Where the processes do not divide the batch, its first items are embedded twice, and count
         twice in shared batch norms; in the loss they count once.
         """
+        model = self.model
+        sided = model.is_joint or model.is_sided
+        parts = sides_of(batch, joint=model.is_joint) if sided else (items_of(batch),)
+        seed = step_seed(self.seed, number, self.fabric.global_rank)
+        torch.manual_seed(seed)  # for dropout
+        generator = torch.Generator(device=self.fabric.device).manual_seed(seed)
+        tensors = [
+            self._share(items, side, generator) for items, side in zip(parts, SIDES, strict=False)
+        ]
+        out = self.encoder(*tensors)
+        rows: tuple[Tensor, ...] = out if isinstance(out, tuple) else (out,)
+        rows = tuple(each.float() for each in rows)
+        if self.fabric.world_size == 1:
+            return rows
+        return tuple(
+            gather_rows(each)[: len(items)] for each, items in zip(rows, parts, strict=False)
+        )
+
+    def _share(self, items: Indices, side: Side, generator: torch.Generator) -> Tensor:
+        """This process's share of `items` as `side` items: input tensors, warped."""
         world, rank = self.fabric.world_size, self.fabric.global_rank
         share = -(-len(items) // world)
         filled = np.resize(items, share * world)  # the first items again, where it is uneven
         mine = filled[rank * share : (rank + 1) * share]
-        seed = step_seed(self.seed, number, rank)
-        torch.manual_seed(seed)  # for dropout
-        batch = self.model.input.tensor(self.data.batch(mine).to(self.fabric.device))
-        if self.augment is not None:
-            generator = torch.Generator(device=batch.device).manual_seed(seed)
-            batch = self.augment(batch, generator)
-        embeddings: Tensor = self.encoder(batch).float()
-        return embeddings if world == 1 else gather_rows(embeddings)[: len(items)]
+        stored = self.data.of(side).batch(self.data.rows(side, mine))
+        batch = input_of(self.model.input, side).tensor(stored.to(self.fabric.device))
+        augment = self.augment[side] if isinstance(self.augment, Mapping) else self.augment
+        return batch if augment is None else augment(batch, generator)
 
     def _explain(self, number: int, loss: float, batch: Batch) -> str:
         items = items_of(batch)

@@ -2,15 +2,16 @@
 
 import numpy as np
 
+from gemel.embedded import Embedded
 from gemel.errors import BadItemsError, DataError, Problem
 from gemel.evaluation import auc, best_threshold
-from gemel.inputs import Input, Prepared
+from gemel.inputs import AnyInput, AnyPrepared, read_items
 from gemel.items import Items, Pairs, members_of_classes
-from gemel.measure import default_ways, item_pairs, one_shot_of, pair_distance
-from gemel.model import Siamese, read_items
+from gemel.measure import default_ways, item_pairs, one_shot_of
+from gemel.model import Siamese
 
 TRIALS = 1000
-Read = tuple[Items | Pairs, Prepared]
+Read = tuple[Items | Pairs, AnyPrepared]
 FEWEST = 4  # items of a class of which two can be held out, and two are left
 
 
@@ -60,7 +61,7 @@ def hold_out_items(
 
 
 def read_both(
-    given: Input, train: Items | Pairs, held: Items | Pairs | None, *, skip_bad: bool
+    given: AnyInput, train: Items | Pairs, held: Items | Pairs | None, *, skip_bad: bool
 ) -> tuple[Read, Read | None]:
     """Training and validation data, read; the bad items of both are named together.
 
@@ -91,7 +92,7 @@ class Validator:
     """
 
     def __init__(
-        self, model: Siamese, held: Items | Pairs, prepared: Prepared, *, seed: int
+        self, model: Siamese, held: Items | Pairs, prepared: AnyPrepared, *, seed: int
     ) -> None:
         self.model = model
         self.held = held
@@ -105,23 +106,15 @@ class Validator:
 
     def figure(self) -> float:
         """The figure of the model as it is now."""
-        embeddings = self.model.embed_prepared(self.prepared)
+        embedded = Embedded(self.model, self.prepared)
         held = self.held
         if isinstance(held, Pairs):
-            return auc(pair_distance(self.model, embeddings)(held.left, held.right), held.same)
+            return auc(embedded.distances(held.left, held.right), held.same)
         inside = held.groups is not None and default_ways(held, within_groups=True) >= 5
-        figure = one_shot_of(
-            self.model,
-            held,
-            embeddings,
-            trials=TRIALS,
-            within_groups=inside,
-            seed=self.seed,
-        )
+        figure = one_shot_of(embedded, held, trials=TRIALS, within_groups=inside, seed=self.seed)
         return figure.value
 
     def threshold(self) -> float:
         """The distance that parts the held-out pairs best."""
-        embeddings = self.model.embed_prepared(self.prepared)
         left, right, same = self.pairs
-        return best_threshold(pair_distance(self.model, embeddings)(left, right), same)
+        return best_threshold(Embedded(self.model, self.prepared).distances(left, right), same)

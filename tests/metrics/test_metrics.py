@@ -44,6 +44,13 @@ def mahalanobis(rank: int | None, dim: int) -> Mahalanobis:
     return metric.double()
 
 
+def diagonal(dim: int) -> Mahalanobis:
+    metric = Mahalanobis(diagonal=True)
+    metric.build(dim)
+    metric.load_state_dict({"projection": torch.linspace(0.5, -2.0, dim)})
+    return metric.double()
+
+
 def every_metric(dim: int) -> list[Metric]:
     """One of each; with `dim` 2 or more, WeightedL1 has weights of both signs."""
     alpha = [(-1) ** j * (0.3 + 0.1 * j) for j in range(dim)]
@@ -54,6 +61,7 @@ def every_metric(dim: int) -> list[Metric]:
         Cosine(),
         mahalanobis(None, dim),
         mahalanobis(1, dim),
+        diagonal(dim),
         weighted_l1(alpha),
     ]
 
@@ -73,7 +81,8 @@ def slow_distance(metric: Metric, u: Row, v: Row) -> float:
             return 1 - inner / math.sqrt(sum(a * a for a in u) * sum(b * b for b in v))
         case Mahalanobis():
             # (u - v)' M (u - v), M = L'L
-            weights = metric.projection.tolist()
+            weights = metric.projection
+            weights = (weights.diag() if metric.diagonal else weights).tolist()
             size = range(len(u))
             m = [[sum(row[i] * row[j] for row in weights) for j in size] for i in size]
             return math.sqrt(
@@ -89,7 +98,16 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-NAMES = ["euclidean", "squared", "manhattan", "cosine", "mahalanobis", "low rank", "weighted l1"]
+NAMES = [
+    "euclidean",
+    "squared",
+    "manhattan",
+    "cosine",
+    "mahalanobis",
+    "low rank",
+    "diagonal",
+    "weighted l1",
+]
 each_metric = pytest.mark.parametrize("metric", every_metric(5), ids=NAMES)
 
 
@@ -211,7 +229,7 @@ def test_symmetry_holds_for_all(metric: Metric, rows: np.ndarray) -> None:
     torch.testing.assert_close(metric(x[:2], x[1:]), metric(x[1:], x[:2]), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("metric", every_metric(4)[:6], ids=NAMES[:6])
+@pytest.mark.parametrize("metric", every_metric(4)[:7], ids=NAMES[:7])
 @given(rows=points)
 @settings(max_examples=20, deadline=None)
 def test_distances_are_not_negative_and_zero_to_oneself(metric: Metric, rows: np.ndarray) -> None:
@@ -224,7 +242,7 @@ def test_distances_are_not_negative_and_zero_to_oneself(metric: Metric, rows: np
 
 
 @pytest.mark.parametrize(
-    "metric", [Euclidean(), SquaredEuclidean(), Manhattan(), mahalanobis(None, 4)]
+    "metric", [Euclidean(), SquaredEuclidean(), Manhattan(), mahalanobis(None, 4), diagonal(4)]
 )
 @given(rows=points)
 @settings(max_examples=20, deadline=None)
@@ -235,7 +253,7 @@ def test_only_equal_embeddings_are_zero_apart(metric: Metric, rows: np.ndarray) 
 
 
 @pytest.mark.parametrize(
-    "metric", [Euclidean(), Manhattan(), mahalanobis(None, 4), mahalanobis(2, 4)]
+    "metric", [Euclidean(), Manhattan(), mahalanobis(None, 4), mahalanobis(2, 4), diagonal(4)]
 )
 @given(rows=points)
 @settings(max_examples=40, deadline=None)
@@ -347,7 +365,7 @@ def test_mahalanobis_draws_from_the_seeded_fork_when_no_generator_is_given() -> 
 
 
 @pytest.mark.parametrize(
-    "metric", [*every_metric(4)[:4], Mahalanobis(), Mahalanobis(2), WeightedL1()]
+    "metric", [*every_metric(4)[:4], Mahalanobis(), Mahalanobis(2), diagonal(4), WeightedL1()]
 )
 def test_settings_and_weights_rebuild_a_metric(metric: Metric) -> None:
     metric.build(4)
@@ -422,3 +440,20 @@ def test_impossible_ranks_are_refused() -> None:
         Mahalanobis(0)
     with pytest.raises(SettingsError, match=r"`rank` is 5.*only 3"):
         Mahalanobis(5).build(3)
+    with pytest.raises(SettingsError, match=r"diagonal=True: give one of them"):
+        Mahalanobis(2, diagonal=True)
+
+
+@given(rows=points)
+@settings(max_examples=40, deadline=None)
+def test_no_distance_is_beyond_reach(rows: np.ndarray) -> None:
+    x = torch.from_numpy(rows) + 0.001
+    x = torch.cat([unit(x), -unit(x)])
+    for metric in (Euclidean(), SquaredEuclidean(), Manhattan(), Cosine()):
+        assert metric.matrix(x, x).max() <= metric.reach(4, unit_length=True) + 1e-9
+    assert Cosine().reach(4, unit_length=False) == 2
+    corner = torch.full((1, 4), 0.5)  # the reach is reached
+    for metric in (Euclidean(), SquaredEuclidean(), Manhattan(), Cosine()):
+        assert metric(corner, -corner).item() == pytest.approx(metric.reach(4, unit_length=True))
+    for metric in (Euclidean(), SquaredEuclidean(), Manhattan(), mahalanobis(None, 4)):
+        assert metric.reach(4, unit_length=False) == math.inf

@@ -1,0 +1,73 @@
+"""The Hamming distance of binary codes, and what stands in for it while training."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from gemel.errors import SettingsError
+from gemel.metrics.base import Metric, wide
+
+
+def codes(embeddings: Float[Tensor, "batch dim"]) -> Bool[Tensor, "batch dim"]:
+    """The binary code of each embedding: True where a number is above 0."""
+    return embeddings > 0
+
+
+class Hamming(Metric):
+    """How many of the D bits of two codes differ; a bit is whether a number is above 0.
+
+    That count has no gradient, so in training mode its relaxation stands in (Norouzi, Fleet and
+    Salakhutdinov 2012 train real numbers for the codes of their signs, too):
+
+        d(u, v) = (D - tanh(s u) . tanh(s v)) / 2
+
+    which is the count itself where the numbers are far from 0. In evaluation mode, where distances
+    are counts: d >= 0, d(x, x) = 0, symmetry and the triangle hold, between codes all four axioms.
+    0 only where equal fails between embeddings: those with the same signs are one code. The
+    relaxation keeps d >= 0, symmetry and the triangle, but d(x, x) > 0.
+
+    Args:
+        slope: s; the greater, the nearer the relaxation is to the count, and the smaller its
+            gradient far from 0.
+
+    Raises:
+        SettingsError: `slope` is not positive.
+    """
+
+    def __init__(self, slope: float | int = 1.0) -> None:
+        super().__init__()
+        if slope <= 0:
+            raise SettingsError(f"`slope` must be above 0; got {slope}")
+        self.slope = slope
+
+    def normalise(self, embeddings: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """The codes as -1 and 1: the mean of several is the vote on each bit."""
+        return self._signs(wide(embeddings))
+
+    def forward(
+        self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, " batch"]:
+        """The distance of each row of `u` [B, D] from the same row of `v` [B, D]: [B]."""
+        a, b = self._signs(wide(u)), self._signs(wide(v))
+        return (u.shape[1] - (a * b).sum(dim=1)) / 2
+
+    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
+        """The distance of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
+        a, b = self._signs(wide(u)), self._signs(wide(v))
+        return (u.shape[1] - a @ b.T) / 2
+
+    def reach(self, dim: int, *, unit_length: bool) -> float:  # noqa: ARG002
+        """`dim`: all bits differ."""
+        return float(dim)
+
+    def settings(self) -> dict[str, Any]:
+        """What `Hamming(**settings)` needs to make this metric again."""
+        return {"slope": self.slope}
+
+    def _signs(self, values: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """-1 and 1 for the bits; between them while training."""
+        if self.training:
+            return torch.tanh(self.slope * values)
+        return codes(values).to(values.dtype) * 2 - 1
