@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gemel import Items, Pairs, data, encoders, inputs, losses, metrics
+from gemel import Items, Pairs, Siamese, data, encoders, inputs, losses, metrics
 from gemel.errors import DataError, SettingsError
 from gemel.recipes import choose, look
 
@@ -110,3 +110,35 @@ def test_nothing_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     with pytest.raises(DataError, match="none of 1 pictures looked at can be read"):
         look(Items([tmp_path / "a.png"], np.array(["a"])))
+
+
+def test_comparers(symbols: Items) -> None:
+    pseudo = choose(symbols, comparer="pseudo-twin")
+    assert isinstance(pseudo.encoder, encoders.Sides)
+    assert pseudo.encoder.left is not pseudo.encoder.right
+    assert pseudo.reasons["encoder"] == "Sides(Conv, Conv)"
+    joint = choose(symbols, comparer="joint")
+    assert isinstance(joint.encoder, encoders.Joint)
+    assert isinstance(joint.loss, losses.PairCrossEntropy)
+    with pytest.raises(SettingsError, match="leave metric and dim out"):
+        choose(symbols, comparer="joint", dim=8)
+
+
+def test_two_kinds_make_a_half_twin(symbols: Items) -> None:
+    values = [*symbols.values[:4], *np.eye(4)]
+    pairs = Pairs(
+        values,
+        np.array([0, 1, 2, 3]),
+        np.array([4, 5, 7, 6]),
+        np.array([True, True, False, False]),
+        right_kind="numbers",
+    )
+    recipe = choose(pairs)
+    model = Siamese(recipe.input, recipe.encoder, recipe.metric)
+    assert model.form.name == "half-twin"
+    assert isinstance(recipe.augment, dict)
+    assert isinstance(recipe.augment["left"], inputs.Warp)
+    assert recipe.augment["right"] is None
+    assert recipe.reasons["input"].endswith("; 4 numbers an item, standardised")
+    with pytest.raises(SettingsError, match="leave the comparer and the encoder out"):
+        choose(pairs, comparer="joint")

@@ -1,21 +1,25 @@
 """Settings that work without tuning, chosen from the data: what `gemel train` starts from."""
 
-from collections.abc import Callable
+import copy
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from gemel import encoders, inputs, metrics
 from gemel.data.pictures import read_picture
 from gemel.errors import DataError, SettingsError
-from gemel.items import Items, Pairs
+from gemel.inputs.reading import SIDES
+from gemel.items import Indices, Items, Pairs, Side
 from gemel.training.objective import Loss, default_loss, default_sampler
+from gemel.training.step import Augment, Warp
 
 LOOKED_AT = 64
-Augment = Callable[..., Tensor]
+TWO_KINDS_DIM = 64  # of both embeddings where images meet numbers
+Comparer = Literal["twin", "pseudo-twin", "joint"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Look:
 class Recipe:
     """All that a training run needs, and the reasons, one line each."""
 
-    input: inputs.Input
+    input: inputs.AnyInput
     encoder: nn.Module
     metric: metrics.Metric
     loss: Loss
@@ -45,21 +49,22 @@ class Recipe:
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def look(items: Items | Pairs, *, seed: int = 0) -> Look:
-    """Read up to 64 of the pictures, chosen by chance, and say what they are like.
+def look(data: Items | Pairs, side: Side = "left", *, seed: int = 0) -> Look:
+    """Read up to 64 of the pictures of a side, chosen by chance, and say what they are like.
 
     Raises:
         DataError: none of them can be read.
     """
-    chosen = np.random.default_rng(seed).permutation(len(items.values))[:LOOKED_AT]
+    items = _items_of(data, side)
+    chosen = items[np.random.default_rng(seed).permutation(len(items))[:LOOKED_AT]]
     pictures = []
-    for item in chosen:
+    for item in chosen.tolist():
         try:
-            pictures.append(np.asarray(read_picture(items.values[item], items.origin(int(item)))))
+            pictures.append(np.asarray(read_picture(data.values[item], data.origin(item))))
         except DataError:
             continue  # bad pictures are all named when training reads them
     if not pictures:
-        raise DataError(f"{items.name}: none of {len(chosen)} pictures looked at can be read")
+        raise DataError(f"{data.name}: none of {len(chosen)} pictures looked at can be read")
     return Look(
         side=int(np.median([min(picture.shape[:2]) for picture in pictures])),
         colour=any(_has_colour(picture) for picture in pictures),
@@ -68,7 +73,7 @@ def look(items: Items | Pairs, *, seed: int = 0) -> Look:
 
 
 def choose(
-    items: Items | Pairs,
+    data: Items | Pairs,
     *,
     size: int | None = None,
     channels: int | None = None,
@@ -76,57 +81,124 @@ def choose(
     dim: int | None = None,
     metric: metrics.Metric | None = None,
     loss: Loss | None = None,
+    comparer: Comparer = "twin",
     augment: bool = True,
     lone_classes: bool = False,
     seed: int = 0,
 ) -> Recipe:
-    """The recipe for `items`; whatever is given is taken, the rest is chosen.
+    """The recipe for `data`; whatever is given is taken, the rest is chosen.
+
+    Pairs whose sides are of two kinds make a half-twin, with an encoder for each.
 
     Raises:
-        SettingsError: `size` or `channels` is given for numbers.
+        SettingsError: `size` or `channels` is given for numbers, or settings contradict the
+            comparer.
         BadItemsError: a class has one item only, unless `lone_classes`.
         DataError: none of the pictures can be read.
     """
-    if items.kind == "numbers":
-        if size is not None or channels is not None:
-            raise SettingsError(
-                f"{items.name} holds numbers; size and channels are for images: leave them out"
-            )
-        features = len(items.values[0])
-        given: inputs.Input = inputs.Numbers(features)
-        reasons = {"input": f"{features} numbers an item, standardised"}
-        found: nn.Module = encoders.Dense(widths=(128, 128), dim=dim or 32)
-        chosen_augment = None
-    else:
-        seen = look(items, seed=seed)
-        given, reasons = _image_input(seen, size, channels)
-        found = _image_encoder(given.shape[-1], dim or 128)
-        chosen_augment = _image_augment(seen) if augment else None
-    metric = metric if metric is not None else metrics.Cosine()
-    loss = loss if loss is not None else default_loss(items, metric)
-    reasons["batches"] = repr(default_sampler(items, loss, seed, lone_classes=lone_classes))
+    two_kinds = data.kind_of("left") != data.kind_of("right")
+    joint = comparer == "joint"
+    _check_comparer(comparer, metric, encoder, dim, two_kinds=two_kinds)
+    length = 1 if joint else TWO_KINDS_DIM if two_kinds and dim is None else dim
+    sides = [
+        _choose_side(data, side, size, channels, length, augment=augment, seed=seed)
+        for side in (SIDES if two_kinds else SIDES[:1])
+    ]
+    metric = metrics.NoMetric() if joint else metric if metric is not None else metrics.Cosine()
+    loss = loss if loss is not None else default_loss(data, metric)
+    warps = {side: part.augment for side, part in zip(SIDES, sides, strict=False)}
+    reasons = {"input": "; ".join(side.reason for side in sides)}
+    reasons["batches"] = repr(default_sampler(data, loss, seed, lone_classes=lone_classes))
     recipe = Recipe(
-        input=given,
-        encoder=encoder if encoder is not None else found,
+        input=inputs.Sides(*(side.input for side in sides)) if two_kinds else sides[0].input,
+        encoder=_compose(comparer, [encoder or side.encoder for side in sides]),
         metric=metric,
         loss=loss,
-        augment=chosen_augment,
+        augment=warps if two_kinds else sides[0].augment,
         reasons=reasons,
     )
     return _with_reasons(recipe)
 
 
-def _image_input(
-    seen: Look, size: int | None, channels: int | None
-) -> tuple[inputs.Images, dict[str, str]]:
+def _items_of(data: Items | Pairs, side: Side) -> Indices:
+    """The items that stand on a side where the sides differ in kind, else all."""
+    if isinstance(data, Pairs) and data.kind_of("left") != data.kind_of("right"):
+        return np.unique(data.left if side == "left" else data.right)
+    return np.arange(len(data.values))
+
+
+def _check_comparer(
+    comparer: Comparer,
+    metric: metrics.Metric | None,
+    encoder: nn.Module | None,
+    dim: int | None,
+    *,
+    two_kinds: bool,
+) -> None:
+    if two_kinds and (comparer != "twin" or encoder is not None):
+        raise SettingsError(
+            "left and right items are of two kinds, which makes a half-twin with an encoder for "
+            "each: leave the comparer and the encoder out"
+        )
+    if comparer == "joint" and not (metric is None and dim is None):
+        raise SettingsError(
+            "a joint comparer takes both items at once and has neither embeddings nor a metric: "
+            "leave metric and dim out"
+        )
+
+
+def _compose(comparer: Comparer, made: list[nn.Module]) -> nn.Module:
+    """One encoder for a twin, or what holds the encoders of another comparer."""
+    if comparer == "joint":
+        return encoders.Joint(made[0])
+    if comparer == "pseudo-twin":
+        return encoders.Sides(made[0], copy.deepcopy(made[0]))
+    return made[0] if len(made) == 1 else encoders.Sides(*made)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What was chosen for one kind of item, and why."""
+
+    input: inputs.Input
+    encoder: nn.Module
+    augment: Warp | None
+    reason: str
+
+
+def _choose_side(
+    data: Items | Pairs,
+    side: Side,
+    size: int | None,
+    channels: int | None,
+    dim: int | None,
+    *,
+    augment: bool,
+    seed: int,
+) -> _Side:
+    if data.kind_of(side) == "images":
+        seen = look(data, side, seed=seed)
+        images, reason = _image_input(seen, size, channels)
+        warp = _image_augment(seen) if augment else None
+        return _Side(images, _image_encoder(images.shape[-1], dim or 128), warp, reason)
+    if "images" not in (data.kind_of("left"), data.kind_of("right")) and (size or channels):
+        raise SettingsError(
+            f"{data.name} holds numbers; size and channels are for images: leave them out"
+        )
+    features = len(data.values[int(_items_of(data, side)[0])])
+    encoder = encoders.Dense(widths=(128, 128), dim=dim or 32)
+    reason = f"{features} numbers an item, standardised"
+    return _Side(inputs.Numbers(features), encoder, None, reason)
+
+
+def _image_input(seen: Look, size: int | None, channels: int | None) -> tuple[inputs.Images, str]:
     small = seen.drawn or seen.side <= 40
     side = size if size is not None else 28 if small else 64
     depth = channels if channels is not None else 3 if seen.colour and not seen.drawn else 1
     what = "ink on a plain ground" if seen.drawn else "colour" if seen.colour else "grey"
     why = f"{what}, about {seen.side} pixels a side -> {side} x {side} x {depth}"
-    return inputs.Images(size=side, channels=depth, light_on_dark=seen.drawn, trim=seen.drawn), {
-        "input": why
-    }
+    images = inputs.Images(size=side, channels=depth, light_on_dark=seen.drawn, trim=seen.drawn)
+    return images, why
 
 
 def _image_encoder(side: int, dim: int) -> nn.Module:
@@ -134,7 +206,7 @@ def _image_encoder(side: int, dim: int) -> nn.Module:
     return encoders.Conv(width=width, dim=dim)
 
 
-def _image_augment(seen: Look) -> Augment:
+def _image_augment(seen: Look) -> Warp:
     if seen.drawn:
         return inputs.Warp()
     soft = inputs.Warp(rotation=8, scale=0.15, shear=0.08, shift=0.06, elastic=0.0, fill="border")
@@ -142,8 +214,9 @@ def _image_augment(seen: Look) -> Augment:
 
 
 def _with_reasons(recipe: Recipe) -> Recipe:
-    def name(part: object) -> str:
-        return type(part).__name__
+    def name(part: Any) -> str:
+        within = part.parts().values() if hasattr(part, "parts") else ()
+        return type(part).__name__ + (f"({', '.join(map(name, within))})" if within else "")
 
     recipe.reasons |= {
         "encoder": name(recipe.encoder),

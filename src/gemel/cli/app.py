@@ -48,6 +48,16 @@ class Metric(StrEnum):
     manhattan = "manhattan"
     weighted_l1 = "weighted-l1"
     mahalanobis = "mahalanobis"
+    learned = "learned"
+    hamming = "hamming"
+
+
+class Comparer(StrEnum):
+    """How the two sides of a pair meet."""
+
+    twin = "twin"
+    pseudo_twin = "pseudo-twin"
+    joint = "joint"
 
 
 class Loss(StrEnum):
@@ -100,6 +110,10 @@ def train(
     encoder: Annotated[Encoder | None, typer.Option(help="The network.")] = None,
     dim: Annotated[int | None, typer.Option(help="Numbers an embedding.")] = None,
     metric: Annotated[Metric | None, typer.Option(help="The distance of embeddings.")] = None,
+    comparer: Annotated[
+        Comparer,
+        typer.Option(help="One encoder, two of their own weights, or one net for both items."),
+    ] = Comparer.twin,
     loss: Annotated[Loss | None, typer.Option(help="What training lowers.")] = None,
     margin: Annotated[
         float | None, typer.Option(help="Of the triplet or contrastive loss.")
@@ -135,6 +149,7 @@ def train(
             encoder=encoder,
             dim=dim,
             metric=metric,
+            comparer=comparer.value,
             loss=loss,
             margin=margin,
             augment=augment,

@@ -21,6 +21,7 @@ class Request:
     encoder: str | None
     dim: int | None
     metric: str | None
+    comparer: Any
     loss: str | None
     margin: float | None
     augment: bool
@@ -45,6 +46,7 @@ def run(request: Request) -> None:
         KeyboardInterrupt: passed on, after the model is written and the way on is printed.
     """
     from gemel.cli.sources import open_source
+    from gemel.metrics import NoMetric
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
     from gemel.recipes import choose
@@ -58,15 +60,21 @@ def run(request: Request) -> None:
     data = open_source(request.data, use="train", skip_bad=request.skip_bad, seed=request.seed)
     part = hold_out_items if request.by_item else hold_out
     kept, held = part(data, request.validation, request.seed)
-    metric = named_metric(request.metric or "cosine")
+    joint = request.comparer == "joint"
+    metric = None if joint and request.metric is None else named_metric(request.metric or "cosine")
     recipe = choose(
         kept,
         size=request.size,
         channels=request.channels,
-        encoder=None if request.encoder is None else named_encoder(request.encoder, request.dim),
+        encoder=None
+        if request.encoder is None
+        else named_encoder(request.encoder, 1 if joint else request.dim),
         dim=request.dim,
         metric=metric,
-        loss=None if request.loss is None else named_loss(request.loss, request.margin, metric),
+        loss=None
+        if request.loss is None
+        else named_loss(request.loss, request.margin, metric or NoMetric()),
+        comparer=request.comparer,
         augment=request.augment,
         lone_classes=request.skip_bad,
         seed=request.seed,
