@@ -1,0 +1,190 @@
+"""The figures of judged pairs in many bootstrap draws at once, exactly.
+
+The sorted pairs are cut into bins. For all draws together, one sparse product per kind of pair
+says how much weight each bin holds, hence in which bin a figure is read; only the pairs of that
+bin are then looked at one by one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+
+from gemel.evaluation.cells import Cells, Weights
+from gemel.evaluation.curves import SortedPairs
+from gemel.evaluation.readings import Reading
+
+_MOST_CELLS = 256  # of same pairs: each costs one pass over all pairs, once
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """The same pairs, or the different pairs.
+
+    Attributes:
+        cell: [P] the cell of each pair, by distance.
+        within: [K + 1] how many of them lie within each cut.
+        sums: sparse [bins, cells] how many pairs of each cell lie in each bin.
+    """
+
+    cell: Int[NDArray[np.int64], " pairs"]
+    within: Int[NDArray[np.int64], " cuts"]
+    sums: Any
+
+    @classmethod
+    def of(
+        cls,
+        cell: Int[NDArray[np.int64], " pairs"],
+        within: Int[NDArray[np.int64], " cuts"],
+        edges: Int[NDArray[np.int64], " edges"],
+        cells: int,
+    ) -> "_Kind":
+        from scipy.sparse import csr_array
+
+        bins = np.repeat(np.arange(len(edges) - 1), np.diff(within[edges]))
+        ones = np.ones(len(cell), dtype=np.int64)
+        return cls(cell, within, csr_array((ones, (bins, cell)), shape=(len(edges) - 1, cells)))
+
+    def at_edges(self, weights: Weights) -> Int[NDArray[np.int64], "edges some"]:
+        """The weight within each edge of the bins, in each draw."""
+        sums = self.sums @ np.ascontiguousarray(weights.T)
+        return np.concatenate([np.zeros((1, len(weights)), dtype=np.int64), sums.cumsum(axis=0)])
+
+    def inside(
+        self, weight: NDArray[np.int64], before: int, low: int, high: int
+    ) -> NDArray[np.int64]:
+        """In one draw, the weight within each of the cuts `low` to `high`; `before` at `low`.
+
+        The annotations of this and of its caller leave out shapes: it runs thousands of times.
+        """
+        within = self.within[low : high + 1]
+        running = np.zeros(within[-1] - within[0] + 1, dtype=np.int64)
+        np.cumsum(weight[self.cell[within[0] : within[-1]]], out=running[1:])
+        return before + running[within - within[0]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Couples:
+    """Who wins against whom, where the pairs have few cells: their area is then one product.
+
+    Attributes:
+        same: [A] the cells that hold same pairs.
+        different: [B] the cells that hold different pairs.
+        won: [A, B] over all couples of a same pair of one cell and a different pair of the
+            other, 2 for each whose same pair is nearer and 1 for each tie.
+        count: [A, B] how many couples there are.
+    """
+
+    same: Int[NDArray[np.int64], " A"]
+    different: Int[NDArray[np.int64], " B"]
+    won: Float[NDArray[np.float64], "A B"]
+    count: Float[NDArray[np.float64], "A B"]
+
+    @classmethod
+    def of(cls, pairs: SortedPairs, cells: Cells) -> "_Couples | None":
+        """None where there are too many cells for this to pay."""
+        same, same_at = np.unique(cells.cell[pairs.same_order], return_inverse=True)
+        different, at = np.unique(cells.cell[pairs.different_order], return_inverse=True)
+        if len(same) > _MOST_CELLS or len(same) * len(different) > len(cells.cell):
+            return None
+        won = np.empty((len(same), len(different)))
+        for number in range(len(same)):
+            nearest = np.append(0, np.cumsum(same_at == number))  # of the nearest 0, 1, 2... pairs
+            wins = nearest[pairs.nearer] + nearest[pairs.as_near]
+            won[number] = np.bincount(at, wins, minlength=len(different))
+        count = np.outer(np.bincount(same_at), np.bincount(at)).astype(np.float64)
+        return cls(same, different, won, count)
+
+    def areas(self, weights: Weights) -> Float[NDArray[np.float64], " some"]:
+        """The area under the ROC in each draw. All sums are whole numbers, so they are exact."""
+        same = weights[:, self.same].astype(np.float64)
+        different = weights[:, self.different].astype(np.float64)
+        won = ((same @ self.won) * different).sum(axis=1)
+        count = ((same @ self.count) * different).sum(axis=1)
+        return np.divide(won, 2 * count, out=np.full(len(weights), np.nan), where=count > 0)
+
+
+@dataclass(frozen=True, eq=False)
+class WeighedPairs:
+    """Judged pairs, ready to be judged again under any weights of their cells.
+
+    Attributes:
+        pairs: sorted.
+        edges: [bins + 1] the cuts at which the bins begin and end.
+        same: the same pairs.
+        different: the different pairs.
+        couples: a short way to the area, where the cells are few.
+    """
+
+    pairs: SortedPairs
+    edges: Int[NDArray[np.int64], " edges"]
+    same: _Kind
+    different: _Kind
+    couples: _Couples | None
+
+    @classmethod
+    def of(cls, pairs: SortedPairs, cells: Cells) -> "WeighedPairs":
+        """From sorted pairs and their cells."""
+        within = pairs.same_within + pairs.different_within
+        bins = max(round(float(within[-1]) ** 0.5), 1)
+        wanted = np.linspace(0, within[-1], bins + 1)
+        edges = np.unique(np.searchsorted(within, wanted)).astype(np.int64)
+        same, different = (
+            _Kind.of(cells.cell[order], within, edges, cells.count)
+            for order, within in (
+                (pairs.same_order, pairs.same_within),
+                (pairs.different_order, pairs.different_within),
+            )
+        )
+        return cls(pairs, edges, same, different, _Couples.of(pairs, cells))
+
+    def areas(self, weights: Weights) -> Float[NDArray[np.float64], " some"]:
+        """The area under the ROC in each draw; NaN where a kind of pair has no weight."""
+        if self.couples is not None:
+            return self.couples.areas(weights)
+        one_by_one = [
+            self.pairs.auc(weight[self.same.cell], weight[self.different.cell])
+            for weight in weights
+        ]
+        return np.array(one_by_one)
+
+    def read(
+        self, weights: Weights, readings: Sequence[Reading]
+    ) -> Float[NDArray[np.float64], "some readings"]:
+        """Each reading in each draw; NaN where a kind of pair has no weight."""
+        same, different = self.same.at_edges(weights), self.different.at_edges(weights)
+        found = np.full((len(weights), len(readings)), np.nan)
+        usable = np.flatnonzero(same[-1] * different[-1])
+        if not len(usable):
+            return found
+        rates = np.stack([kind[:, usable] / kind[-1, usable] for kind in (same, different)])
+        for column, reading in enumerate(readings):
+            bins = np.argmax(reading.passed(rates), axis=0) - 1
+            beside = [
+                self._beside(weights[draw], same[:, draw], different[:, draw], low, reading)
+                for draw, low in zip(usable.tolist(), bins.tolist(), strict=True)
+            ]
+            found[usable, column] = reading.value(np.stack(beside, axis=1))
+        return found
+
+    def _beside(
+        self,
+        weight: NDArray[np.int64],
+        same: NDArray[np.int64],
+        different: NDArray[np.int64],
+        which: int,
+        reading: Reading,
+    ) -> NDArray[np.float64]:
+        """In one draw, [2, 2] both accept rates before and after the reading, in bin `which`."""
+        low, high = int(self.edges[which]), int(self.edges[which + 1])
+        rates = np.stack(
+            [
+                self.same.inside(weight, int(same[which]), low, high) / same[-1],
+                self.different.inside(weight, int(different[which]), low, high) / different[-1],
+            ]
+        )
+        after = int(np.argmax(reading.passed(rates)))
+        return rates[:, after - 1 : after + 1]
