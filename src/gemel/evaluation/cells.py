@@ -130,9 +130,7 @@ def cells_of(left: ArrayLike | None, right: ArrayLike | None, same: Sames) -> Ce
 
 def identities_of(
     left: ArrayLike | None, right: ArrayLike | None, same: Sames
-) -> tuple[
-    NDArray[np.generic], Int[NDArray[np.int64], " pairs"], Int[NDArray[np.int64], " pairs"]
-]:
+) -> tuple[NDArray[np.generic], Int[NDArray[np.int64], " pairs"], Int[NDArray[np.int64], " pairs"]]:
     """The distinct identities, and for each pair the numbers of its two, the lower one first.
 
     Raises:
@@ -213,7 +211,9 @@ class Share:
         )
         clusters = cells.fewest
         if among is not None and isinstance(cells, IdentityCells):
-            clusters = len(np.unique(np.concatenate([cells.left[sizes > 0], cells.right[sizes > 0]])))
+            clusters = len(
+                np.unique(np.concatenate([cells.left[sizes > 0], cells.right[sizes > 0]]))
+            )
         return cls(hits, sizes, clusters)
 
     @property
@@ -225,7 +225,7 @@ class Share:
         """[some] the share in each draw; NaN where none of its pairs has weight."""
         size = weights @ self.sizes
         empty = np.full(len(weights), np.nan)
-        return np.divide(weights @ self.hits, size, out=empty, where=size > 0)
+        return np.asarray(np.divide(weights @ self.hits, size, out=empty, where=size > 0))
 
     def interval(self, cells: Cells, *, draws: int, seed: int) -> Interval:
         """Over identities, or Wilson's, where each pair stands for itself.

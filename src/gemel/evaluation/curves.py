@@ -100,7 +100,8 @@ def det(distance: ArrayLike, same: ArrayLike) -> Det:
         EvaluationError: see `check_pairs`.
     """
     curve = roc(distance, same, drop_collinear=False)
-    moved = np.diff([curve.false_accept_rate, curve.true_accept_rate]) > 0  # [2, K - 1]
+    rates = np.stack([curve.false_accept_rate, curve.true_accept_rate])
+    moved = np.asarray(np.diff(rates) > 0)  # [2, K - 1]
     turns = (moved[:, 1:] != moved[:, :-1]).any(axis=0) | moved.all(axis=0)[1:]
     kept = np.concatenate([[True], turns, [True]])
     return Det(

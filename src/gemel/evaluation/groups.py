@@ -188,8 +188,7 @@ def _judge(
         if refusal is None:
             share = Share.of(cells, hit, among)
             interval = share.interval(cells, draws=draws, seed=seed)
-            sizes = {"count": sum(held), "unit": "pairs"}
-            found.append(figure(what, share.value, interval, **sizes, **sure))
+                found.append(figure(what, share.value, interval, count=sum(held), unit="pairs", **sure))
         found += [] if refusal is None else [refusal]
     found.append(_eer(f"EER, {name}", distance, same, cells, draws, sure))
     return GroupFigures(name, *counts, *found)
@@ -211,7 +210,10 @@ def _eer(
     pairs, reading = SortedPairs.of(distance, same), EqualErrorRate()
     weighed = WeighedPairs.of(pairs, cells)
     drawn = over_draws(
-        cells, lambda weights: weighed.read(weights, [reading])[:, 0], draws=draws, seed=sure["seed"]
+        cells,
+        lambda weights: weighed.read(weights, [reading])[:, 0],
+        draws=draws,
+        seed=sure["seed"],
     )
     value = pairs.read(reading)
     interval = interval_over(cells, drawn, value)

@@ -221,18 +221,20 @@ def _by_label(
             "expected distances [P, G] with P probe labels and G gallery labels; got shapes "
             f"{given.shape}, {probes.shape} and {gallery.shape}"
         )
-    if not np.isin(probes, gallery).any():
+    _, ids = np.unique(np.concatenate([gallery, probes]), return_inverse=True)
+    labels, wanted = np.unique(ids[: len(gallery)]), ids[len(gallery) :]
+    if not np.isin(wanted, labels).any():
         raise EvaluationError(
             f"none of the {len(probes)} probes has a label of the gallery; identification needs "
             "known probes. Are both labelled by the same names?"
         )
     check_finite(given, what="probe, reference")
-    order = np.argsort(gallery, kind="stable")
-    names, first = np.unique(gallery[order], return_index=True)
-    answer = np.minimum(np.searchsorted(names, probes), len(names) - 1)
+    order = np.argsort(ids[: len(gallery)], kind="stable")
+    first = np.searchsorted(ids[order], labels)
+    answer = np.minimum(np.searchsorted(labels, wanted), len(labels) - 1)
     return (
         np.minimum.reduceat(given[:, order], first, axis=1),
-        np.where(names[answer] == probes, answer, -1),
+        np.where(labels[answer] == wanted, answer, -1),
     )
 
 

@@ -183,7 +183,9 @@ def verification(
     names = ["AUC", *(one.name for one in readings)]
     values = [pairs.auc(), *map(pairs.read, readings)]
     found = {
-        name: figure(name, value, interval_over(cells, column, value), percent=name != "AUC", **sure)
+        name: figure(
+            name, value, interval_over(cells, column, value), percent=name != "AUC", **sure
+        )
         for name, value, column in zip(names, values, drawn.T, strict=True)
     }
     accuracy = None

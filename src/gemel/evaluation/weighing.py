@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from gemel.evaluation.cells import Cells, Weights
@@ -63,7 +63,7 @@ class _Kind:
         within = self.within[low : high + 1]
         running = np.zeros(within[-1] - within[0] + 1, dtype=np.int64)
         np.cumsum(weight[self.cell[within[0] : within[-1]]], out=running[1:])
-        return before + running[within - within[0]]
+        return np.asarray(before + running[within - within[0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,8 @@ class _Couples:
         different = weights[:, self.different].astype(np.float64)
         won = ((same @ self.won) * different).sum(axis=1)
         count = ((same @ self.count) * different).sum(axis=1)
-        return np.divide(won, 2 * count, out=np.full(len(weights), np.nan), where=count > 0)
+        empty = np.full(len(weights), np.nan)
+        return np.asarray(np.divide(won, 2 * count, out=empty, where=count > 0))
 
 
 @dataclass(frozen=True, eq=False)
