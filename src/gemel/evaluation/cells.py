@@ -48,6 +48,11 @@ class IdentityCells:
         """How many cells."""
         return len(self.left)
 
+    def clusters_in(self, kind: Sames) -> int:
+        """How many identities the pairs of `kind` [N] show."""
+        held = np.unique(self.cell[kind])
+        return len(np.unique(np.concatenate([self.left[held], self.right[held]])))
+
     def draws(self, draws: int, generator: np.random.Generator) -> Iterator[Weights]:
         """How often each cell's pairs occur in each of `draws` samples of identities, in parts.
 
@@ -83,6 +88,10 @@ class PairCells:
     def count(self) -> int:
         """How many cells."""
         return len(self.same)
+
+    def clusters_in(self, kind: Sames) -> int:
+        """How many pairs of `kind` [N] there are."""
+        return int(kind.sum())
 
     def draws(self, draws: int, generator: np.random.Generator) -> Iterator[Weights]:
         """How often each pair occurs in each of `draws` samples of both kinds, in parts.
@@ -193,28 +202,21 @@ class Share:
 
     Attributes:
         hits: [C] in each cell, how many of the pairs are.
-        sizes: [C] in each cell, how many pairs could be.
-        clusters: how many identities those pairs show; of all pairs, in the kind that has fewer.
+        sizes: [kinds, C] in each cell, how many pairs of each kind could be.
+        clusters: how many identities, or pairs, there are in the kind that has fewer.
     """
 
     hits: Int[NDArray[np.int64], " cells"]
-    sizes: Int[NDArray[np.int64], " cells"]
+    sizes: Int[NDArray[np.int64], "kinds cells"]
     clusters: int
 
     @classmethod
-    def of(cls, cells: Cells, hit: Sames, among: Sames | None = None) -> "Share":
-        """The share of pairs that are `hit` [N], of all pairs or of those `among` [N]."""
-        counted = np.ones(len(hit), dtype=np.bool_) if among is None else among
-        hits, sizes = (
-            np.bincount(cells.cell[kind], minlength=cells.count)
-            for kind in (hit & counted, counted)
-        )
-        clusters = cells.fewest
-        if among is not None and isinstance(cells, IdentityCells):
-            clusters = len(
-                np.unique(np.concatenate([cells.left[sizes > 0], cells.right[sizes > 0]]))
-            )
-        return cls(hits, sizes, clusters)
+    def of(cls, cells: Cells, hit: Sames, *kinds: Sames) -> "Share":
+        """The share of pairs that are `hit` [N], of all pairs of the `kinds`, masks [N]."""
+        sizes = np.stack([np.bincount(cells.cell[kind], minlength=cells.count) for kind in kinds])
+        counted = hit & np.any(kinds, axis=0)
+        hits = np.bincount(cells.cell[counted], minlength=cells.count)
+        return cls(hits, sizes, min(cells.clusters_in(kind) for kind in kinds))
 
     @property
     def value(self) -> float:
@@ -222,10 +224,12 @@ class Share:
         return float(self.hits.sum() / self.sizes.sum())
 
     def read(self, weights: Weights) -> NDArray[np.float64]:
-        """[some] the share in each draw; NaN where none of its pairs has weight."""
-        size = weights @ self.sizes
-        empty = np.full(len(weights), np.nan)
-        return np.asarray(np.divide(weights @ self.hits, size, out=empty, where=size > 0))
+        """[some] the share in each draw; NaN where one of its kinds has no weight."""
+        sizes = weights @ self.sizes.T  # [some, kinds]
+        found = np.full(len(weights), np.nan)
+        whole = (sizes > 0).all(axis=1)
+        found[whole] = (weights @ self.hits)[whole] / sizes[whole].sum(axis=1)
+        return found
 
     def interval(self, cells: Cells, *, draws: int, seed: int) -> Interval:
         """Over identities, or Wilson's, where each pair stands for itself.

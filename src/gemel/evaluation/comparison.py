@@ -131,7 +131,9 @@ def compare_paired(
     ids = np.arange(len(gain)) if clusters is None else cluster_ids(clusters, len(gain))
     word = unit if clusters is None else cluster_unit
     interval = bootstrap(gain, clusters=ids, cluster_unit=word, draws=draws, seed=seed, share=False)
-    p_value, test = _flipped(np.bincount(ids, weights=gain), word, draws=draws, seed=seed)
+    p_value, test = _flipped(
+        np.bincount(ids, gain).astype(np.float64), word, draws=draws, seed=seed
+    )
     return Comparison(
         name=name,
         first=float(credits_[0].mean()),

@@ -101,8 +101,8 @@ def det(distance: ArrayLike, same: ArrayLike) -> Det:
     """
     curve = roc(distance, same, drop_collinear=False)
     rates = np.stack([curve.false_accept_rate, curve.true_accept_rate])
-    moved = np.asarray(np.diff(rates) > 0)  # [2, K - 1]
-    turns = (moved[:, 1:] != moved[:, :-1]).any(axis=0) | moved.all(axis=0)[1:]
+    moved: NDArray[np.bool_] = np.diff(rates) > 0  # [2, K - 1]
+    turns = (moved[:, 1:] != moved[:, :-1]).any(axis=0) | moved[:, 1:].all(axis=0)
     kept = np.concatenate([[True], turns, [True]])
     return Det(
         thresholds=curve.thresholds[kept],

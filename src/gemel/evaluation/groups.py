@@ -178,18 +178,19 @@ def _judge(
     sure: dict[str, Any] = {"split": split, "seed": seed}
     cells = cells_of(*identities, same)
     kinds = {
-        f"accuracy, {name}": (right, None, counts),
-        f"true accept rate, {name}": (right, same, counts[:1]),
-        f"false accept rate, {name}": (~right, ~same, counts[1:]),
+        f"accuracy, {name}": (right, (same, ~same), counts),
+        f"true accept rate, {name}": (right, (same,), counts[:1]),
+        f"false accept rate, {name}": (~right, (~same,), counts[1:]),
     }
     found: list[Figure | Refused] = []
-    for what, (hit, among, held) in kinds.items():
+    for what, (hit, judged, held) in kinds.items():
         refusal = _too_few(what, held)
-        if refusal is None:
-            share = Share.of(cells, hit, among)
-            interval = share.interval(cells, draws=draws, seed=seed)
-                found.append(figure(what, share.value, interval, count=sum(held), unit="pairs", **sure))
-        found += [] if refusal is None else [refusal]
+        if refusal is not None:
+            found.append(refusal)
+            continue
+        share = Share.of(cells, hit, *judged)
+        interval = share.interval(cells, draws=draws, seed=seed)
+        found.append(figure(what, share.value, interval, count=sum(held), unit="pairs", **sure))
     found.append(_eer(f"EER, {name}", distance, same, cells, draws, sure))
     return GroupFigures(name, *counts, *found)
 

@@ -132,7 +132,7 @@ def identification(
     probe_labels: ArrayLike,
     *,
     ranks: Sequence[int] = (1, 5, 10),
-    false_alarm_rates: Sequence[float] = FALSE_ALARM_RATES,
+    false_alarm_rates: Sequence[float | int] = FALSE_ALARM_RATES,
     new_at: float | int | None = None,
     split: str,
     seed: int,

@@ -47,7 +47,7 @@ class FalseAcceptRate:
     accepted together.
     """
 
-    at: float
+    at: float | int
 
     def __post_init__(self) -> None:
         if not 0 < self.at <= 1:
@@ -74,7 +74,7 @@ class TrueAcceptRate:
     Nothing is interpolated: pairs of one distance are accepted together or not at all.
     """
 
-    at: float
+    at: float | int
 
     def __post_init__(self) -> None:
         if not 0 < self.at < 1:

@@ -128,7 +128,7 @@ def verification(
     same: ArrayLike,
     *,
     threshold: float | int | None = None,
-    false_accept_rates: Sequence[float] = FALSE_ACCEPT_RATES,
+    false_accept_rates: Sequence[float | int] = FALSE_ACCEPT_RATES,
     left_identity: ArrayLike | None = None,
     right_identity: ArrayLike | None = None,
     split: str,
@@ -190,7 +190,7 @@ def verification(
     }
     accuracy = None
     if right is not None:
-        correct = Share.of(cells, right)
+        correct = Share.of(cells, right, truth, ~truth)
         interval = correct.interval(cells, draws=draws, seed=seed)
         accuracy = figure(f"accuracy at {threshold:.4g}", correct.value, interval, **sure)
     rates = refused | found
