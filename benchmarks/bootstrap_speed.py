@@ -98,9 +98,9 @@ def main() -> None:
     print(
         f"AUC, EER, FPR at 95 % TPR, TAR at FAR 0.01; {words.pairs:,} pairs, {words.identities} "
         f"identities, {words.draws:,} draws: median {statistics.median(seconds):.2f} s "
-        f"(min {min(seconds):.2f}, max {max(seconds):.2f}); reference {statistics.median(ratios):.1f} "
-        f"times as long (min {min(ratios):.1f}, max {max(ratios):.1f}); {words.repeats} repeats, "
-        f"seed {words.seed}"
+        f"(min {min(seconds):.2f}, max {max(seconds):.2f}); reference "
+        f"{statistics.median(ratios):.1f} times as long (min {min(ratios):.1f}, max "
+        f"{max(ratios):.1f}); {words.repeats} repeats, seed {words.seed}"
     )
 
 

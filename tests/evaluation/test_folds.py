@@ -141,7 +141,7 @@ def test_folds_that_do_not_fit_are_refused() -> None:
         fold_accuracy(distance, same, folds=[1, 2, 3], split="s", seed=0)
     with pytest.raises(EvaluationError, match="of 401 folds hold no pair of the 400; take fewer"):
         fold_accuracy(distance, same, folds=401, split="s", seed=0)
-    with pytest.raises(EvaluationError, match="fold 0 can be chosen.*none of the .* is same"):
+    with pytest.raises(EvaluationError, match=r"fold 0 can be chosen.*none of the .* is same"):
         fold_accuracy(distance, same, folds=np.where(same, 0, 1), split="s", seed=0)
     with pytest.raises(EvaluationError, match="both sides"):
         fold_accuracy(distance, same, left_identity=same, split="s", seed=0)

@@ -128,7 +128,7 @@ def test_a_group_of_one_kind_or_of_one_distance_is_no_error() -> None:
 
 
 def test_what_cannot_be_judged_is_refused() -> None:
-    distance, same, group, left, right = pairs()
+    distance, same, group, left, _ = pairs()
     with pytest.raises(EvaluationError, match=r"`groups` has shape \(3,\)"):
         verification_by_group(distance, same, ["a"] * 3, threshold=1, split="s", seed=0)
     with pytest.raises(EvaluationError, match="`threshold` is NaN"):

@@ -235,7 +235,7 @@ def test_intervals_over_pairs_are_about_the_textbooks() -> None:
 def test_identities_hold_the_truth_where_pairs_do_not() -> None:
     truth = np.mean([auc(*people(10_000 + i, 2000, 20_000)[:2]) for i in range(5)])
     held = {"identities": 0, "pairs": 0}
-    for repeat in range(60):
+    for repeat in range(40):
         distance, same, left, right = people(repeat, 25, 500)
         for key, ids in (("identities", (left, right)), ("pairs", (None, None))):
             area = verification(
@@ -249,8 +249,8 @@ def test_identities_hold_the_truth_where_pairs_do_not() -> None:
                 draws=80,
             ).auc
             held[key] += area.low <= truth <= area.high
-    assert held["identities"] >= 53  # 57 are expected of 60
-    assert held["pairs"] <= 48
+    assert held["identities"] >= 35  # 38 are expected of 40
+    assert held["pairs"] <= 32
 
 
 @settings(max_examples=40, deadline=None)
@@ -260,14 +260,10 @@ def test_rates_are_those_of_every_threshold_tried(seed: int, levels: int) -> Non
     same = np.arange(60) < 20
     distance = generator.integers(0, levels, 60) + np.where(same, 0.0, levels // 3)
     distance[-1] = 99
-    judged = verification(
-        distance, same, false_accept_rates=(0.75, 0.9), split="s", seed=0, draws=40
-    )
-    assert isinstance(judged.fpr_at_95_tpr, Figure)
-    assert judged.fpr_at_95_tpr.value == slow_fpr(distance, same, 0.95)
-    for rate, one in judged.tar_at_far:
-        assert isinstance(one, Figure)
-        assert one.value == slow_tar(distance, same, rate)
+    pairs = SortedPairs.of(distance, same)
+    for rate in (0.05, 0.1, 0.5, 0.9, 0.95):
+        assert pairs.read(TrueAcceptRate(rate)) == slow_tar(distance, same, rate)
+        assert pairs.read(FalseAcceptRate(rate)) == slow_fpr(distance, same, rate)
 
 
 def test_rates_by_hand_treat_ties_together() -> None:

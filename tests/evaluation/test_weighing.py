@@ -1,5 +1,7 @@
 """The fast bootstrap against pairs really repeated, and against one draw at a time."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,6 +68,32 @@ def test_it_is_the_figures_of_repeated_pairs(
         again = SortedPairs.of(*repeated)
         assert areas[draw] == again.auc()
         assert read[draw].tolist() == [again.read(reading) for reading in READINGS]
+
+
+def test_a_kind_without_weight_in_any_draw_has_no_figures() -> None:
+    distance, same, left, right = case(6, 9, 50, 5)
+    cells = cells_of(left, right, same)
+    weighed = WeighedPairs.of(SortedPairs.of(distance, same), cells)
+    weights = np.zeros((3, cells.count), dtype=np.int64)
+    assert np.isnan(weighed.read(weights, READINGS)).all()
+    assert np.isnan(weighed.areas(weights)).all()
+
+
+def test_a_great_tie_takes_no_great_memory() -> None:
+    """A third of the pairs share one distance; only the pairs of narrow bins are looked at."""
+    generator = np.random.default_rng(7)
+    distance = np.concatenate([generator.random(20_000), np.full(10_000, 0.5)])
+    same = generator.random(30_000) < 0.5
+    left = generator.integers(0, 40, 30_000)
+    right = np.where(same, left, (left + 1) % 40)
+    cells = cells_of(left, right, same)
+    weighed = WeighedPairs.of(SortedPairs.of(distance, same), cells)
+    weights = np.concatenate(list(cells.draws(400, np.random.default_rng(0))))
+    tracemalloc.start()
+    weighed.read(weights, [EqualErrorRate()])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6  # the weights of the tie alone are 400 * 5,000 * 8 bytes
 
 
 def test_both_ways_to_the_area_agree_to_the_bit() -> None:

@@ -6,6 +6,7 @@ Pairs that always weigh the same in a draw are one cell.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from math import isqrt
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -60,7 +61,7 @@ class IdentityCells:
             SettingsError: too few draws.
         """
         alone = self.left == self.right
-        rows = max(_ELEMENTS_AT_ONCE // self.count, 1)
+        rows = max(_ELEMENTS_AT_ONCE // max(self.count, isqrt(len(self.cell))), 1)
         for chunk in resamples(self.identities, draws=draws, generator=generator):
             for start in range(0, len(chunk), rows):
                 times = chunk[start : start + rows]

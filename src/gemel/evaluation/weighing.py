@@ -54,16 +54,27 @@ class _Kind:
         return np.concatenate([np.zeros((1, len(weights)), dtype=np.int64), sums.cumsum(axis=0)])
 
     def inside(
-        self, weight: NDArray[np.int64], before: int, low: int, high: int
-    ) -> NDArray[np.int64]:
-        """In one draw, the weight within each of the cuts `low` to `high`; `before` at `low`.
+        self,
+        weights: Weights,
+        before: Int[NDArray[np.int64], " some"],
+        low: Int[NDArray[np.int64], " some"],
+        high: Int[NDArray[np.int64], " some"],
+    ) -> Int[NDArray[np.int64], "some width"]:
+        """The weight within each cut from `low` on, before `high`, each draw in a bin of its own.
 
-        The annotations of this and of its caller leave out shapes: it runs thousands of times.
+        Rows are as long as the widest bin needs; shorter ones repeat their last cut. What lies
+        between the last cut and `high` is not looked at: with ties it may be very much.
         """
-        within = self.within[low : high + 1]
-        running = np.zeros(within[-1] - within[0] + 1, dtype=np.int64)
-        np.cumsum(weight[self.cell[within[0] : within[-1]]], out=running[1:])
-        return np.asarray(before + running[within - within[0]])
+        begin, end = self.within[low][:, None], self.within[high - 1][:, None]
+        places = begin + np.arange((end - begin).max())
+        cells = self.cell[np.minimum(places, len(self.cell) - 1)]
+        running = np.zeros((len(weights), places.shape[1] + 1), dtype=np.int64)
+        np.cumsum(
+            np.take_along_axis(weights, cells, axis=1) * (places < end), axis=1, out=running[:, 1:]
+        )
+        cuts = np.minimum(low[:, None] + np.arange((high - low).max()), high[:, None] - 1)
+        inside = np.take_along_axis(running, self.within[cuts] - begin, axis=1)
+        return np.asarray(before[:, None] + inside)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,36 +167,34 @@ class WeighedPairs:
         self, weights: Weights, readings: Sequence[Reading]
     ) -> Float[NDArray[np.float64], "some readings"]:
         """Each reading in each draw; NaN where a kind of pair has no weight."""
-        same, different = self.same.at_edges(weights), self.different.at_edges(weights)
         found = np.full((len(weights), len(readings)), np.nan)
-        usable = np.flatnonzero(same[-1] * different[-1])
-        if not len(usable):
+        at_edges = np.stack([kind.at_edges(weights) for kind in (self.same, self.different)])
+        usable = (at_edges[:, -1] > 0).all(axis=0)
+        if not usable.any():
             return found
-        rates = np.stack([kind[:, usable] / kind[-1, usable] for kind in (same, different)])
+        weights, at_edges = weights[usable], at_edges[:, :, usable]
+        rates = at_edges / at_edges[:, -1:]
         for column, reading in enumerate(readings):
             bins = np.argmax(reading.passed(rates), axis=0) - 1
-            beside = [
-                self._beside(weights[draw], same[:, draw], different[:, draw], low, reading)
-                for draw, low in zip(usable.tolist(), bins.tolist(), strict=True)
-            ]
-            found[usable, column] = reading.value(np.stack(beside, axis=1))
+            beside = self._beside(reading, weights, at_edges, bins)
+            found[usable, column] = reading.value(beside)
         return found
 
     def _beside(
         self,
-        weight: NDArray[np.int64],
-        same: NDArray[np.int64],
-        different: NDArray[np.int64],
-        which: int,
         reading: Reading,
-    ) -> NDArray[np.float64]:
-        """In one draw, [2, 2] both accept rates before and after the reading, in bin `which`."""
-        low, high = int(self.edges[which]), int(self.edges[which + 1])
-        rates = np.stack(
-            [
-                self.same.inside(weight, int(same[which]), low, high) / same[-1],
-                self.different.inside(weight, int(different[which]), low, high) / different[-1],
-            ]
-        )
-        after = int(np.argmax(reading.passed(rates)))
-        return rates[:, after - 1 : after + 1]
+        weights: Weights,
+        at_edges: Int[NDArray[np.int64], "2 edges some"],
+        bins: Int[NDArray[np.int64], " some"],
+    ) -> Float[NDArray[np.float64], "2 some 2"]:
+        """Both accept rates at the cuts before and after the reading, which is in `bins`."""
+        low, high = self.edges[bins], self.edges[bins + 1]
+        draws = np.arange(len(bins))
+        rates = []
+        for kind, edges in zip((self.same, self.different), at_edges, strict=True):
+            within = kind.inside(weights, edges[bins, draws], low, high)
+            within = np.column_stack([within, edges[bins + 1, draws]])
+            rates.append(within / edges[-1][:, None])
+        both = np.stack(rates)
+        after = np.argmax(reading.passed(both), axis=1)
+        return np.take_along_axis(both, np.stack([after - 1, after], axis=1)[None], axis=2)
