@@ -61,6 +61,7 @@ class IdentityCells:
             SettingsError: too few draws.
         """
         alone = self.left == self.right
+        # A draw takes as much as it has cells, or bins, of which there are sqrt(N).
         rows = max(_ELEMENTS_AT_ONCE // max(self.count, isqrt(len(self.cell))), 1)
         for chunk in resamples(self.identities, draws=draws, generator=generator):
             for start in range(0, len(chunk), rows):

@@ -16,7 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from gemel.errors import EvaluationError
 from gemel.evaluation.cells import Cells, Weights, cells_of, interval_over, over_draws
 from gemel.evaluation.curves import SortedPairs, check_pairs
-from gemel.evaluation.intervals import FEWEST_CLUSTERS, Interval, bootstrap, cluster_ids
+from gemel.evaluation.intervals import (
+    FEWEST_CLUSTERS,
+    Interval,
+    bootstrap,
+    cluster_ids,
+    widened,
+)
 from gemel.evaluation.readings import EqualErrorRate
 from gemel.evaluation.weighing import WeighedPairs
 
@@ -188,9 +194,9 @@ def compare_paired_verification(
     Each bootstrap draw, of identities where they are given and else of pairs (see `verification`),
     judges both models, so what makes a draw easy or hard for both drops out of the difference.
     The p-value is the share of draws whose difference lies as far from the observed one as that
-    lies from 0 (Efron and Tibshirani 1993, "An introduction to the bootstrap", section 16.4),
-    widened for few clusters by sqrt(n / (n - 1)). A draw over identities spreads wider than the
-    truth, so this test is cautious: it rejects chance less often than its level says.
+    lies from 0 (Efron and Tibshirani 1993, "An introduction to the bootstrap", section 16.4), with
+    the tails widened for few clusters as those of the interval are. It is an approximation, the
+    better the more identities there are.
 
     Args:
         first: [N] the first model's distances, lower is more alike.
@@ -265,7 +271,6 @@ def _shifted(
     if cells.fewest < FEWEST_CLUSTERS:
         return math.nan, interval.method.replace("interval", "p-value")
     kept = drawn[~np.isnan(drawn)]
-    apart = np.abs(kept - difference) * math.sqrt(cells.fewest / (cells.fewest - 1))
-    count = int((apart >= abs(difference) - 1e-12).sum())
+    count = int((np.abs(kept - difference) >= abs(difference) - 1e-12).sum())
     test = f"bootstrap of the difference, shifted to 0, over {cells.fewest:,} {cells.unit}"
-    return (count + 1) / (len(kept) + 1), test
+    return widened((count + 1) / (len(kept) + 1), cells.fewest), test

@@ -309,6 +309,17 @@ def cluster_ids(
     return np.unique(given, return_inverse=True)[1].astype(np.int64)
 
 
+def widened(p_value: float | int, clusters: int) -> float:
+    """The two-sided p-value whose tails are widened as `percentile_interval` widens them.
+
+    So a bootstrap of few clusters gives 0.05 where 0 is an end of its interval's own draws.
+    """
+    from scipy.special import ndtri, stdtr
+
+    wide = float(ndtri(p_value / 2))
+    return float(2 * stdtr(clusters - 1, wide * math.sqrt((clusters - 1) / clusters)))
+
+
 def _tails(clusters: int, level: float | int) -> tuple[float, float]:
     from scipy.special import ndtr, stdtrit
 

@@ -2,7 +2,7 @@
 
 The sorted pairs are cut into bins. For all draws together, one sparse product per kind of pair
 says how much weight each bin holds, hence in which bin a figure is read; only the pairs of that
-bin are then looked at one by one.
+bin are then weighed one by one.
 """
 
 from collections.abc import Sequence
@@ -86,13 +86,13 @@ class _Couples:
         different: [B] the cells that hold different pairs.
         won: [A, B] over all couples of a same pair of one cell and a different pair of the
             other, 2 for each whose same pair is nearer and 1 for each tie.
-        count: [A, B] how many couples there are.
+        sizes: [A] and [B], how many pairs each of these cells holds.
     """
 
     same: Int[NDArray[np.int64], " A"]
     different: Int[NDArray[np.int64], " B"]
     won: Float[NDArray[np.float64], "A B"]
-    count: Float[NDArray[np.float64], "A B"]
+    sizes: tuple[Int[NDArray[np.int64], " A"], Int[NDArray[np.int64], " B"]]
 
     @classmethod
     def of(cls, pairs: SortedPairs, cells: Cells) -> "_Couples | None":
@@ -106,15 +106,14 @@ class _Couples:
             nearest = np.append(0, np.cumsum(same_at == number))  # of the nearest 0, 1, 2... pairs
             wins = nearest[pairs.nearer] + nearest[pairs.as_near]
             won[number] = np.bincount(at, wins, minlength=len(different))
-        count = np.outer(np.bincount(same_at), np.bincount(at)).astype(np.float64)
-        return cls(same, different, won, count)
+        return cls(same, different, won, (np.bincount(same_at), np.bincount(at)))
 
     def areas(self, weights: Weights) -> Float[NDArray[np.float64], " some"]:
         """The area under the ROC in each draw. All sums are whole numbers, so they are exact."""
         same = weights[:, self.same].astype(np.float64)
         different = weights[:, self.different].astype(np.float64)
         won = ((same @ self.won) * different).sum(axis=1)
-        count = ((same @ self.count) * different).sum(axis=1)
+        count = (same @ self.sizes[0]) * (different @ self.sizes[1])
         empty = np.full(len(weights), np.nan)
         return np.asarray(np.divide(won, 2 * count, out=empty, where=count > 0))
 
