@@ -158,7 +158,7 @@ def identification(
         gallery_labels: [G] the label of each reference (number or text); of several references
             of a label the nearest counts.
         probe_labels: [P] the label of each probe; unknown ones have labels of their own too,
-            which the gallery does not have.
+            which the gallery does not have. Probes of one label are drawn together.
         ranks: the k of each identification rate.
         false_alarm_rates: where DIR is asked for, each between 0 and 1.
         new_at: the distance of "new", chosen on other probes. None: MAP@5 is of known probes.
@@ -193,17 +193,17 @@ def identification(
             seed=seed,
         )
 
-    rates = [rank for rank in ranks if rank <= labels]
-    everyone = np.ones_like(known)
+    if new_at is None:
+        top = mean(f"MAP@{TOP} of known probes", _precision(matches), known)
+    else:
+        credit = _precision(_with_new(by_label, answer, new_at))
+        top = mean(f"MAP@{TOP}", credit, np.ones_like(known))
+    asked = [rank for rank in ranks if rank <= labels]
     return Identification(
-        rank=tuple(mean(f"rank-{rank} rate", matches.within(rank), known) for rank in rates),
+        rank=tuple(mean(f"rank-{rank} rate", matches.within(rank), known) for rank in asked),
         cmc=np.array([matches.within(rank)[known].mean() for rank in range(1, labels + 1)]),
-        top=mean(f"MAP@{TOP} of known probes", _precision(matches), known)
-        if new_at is None
-        else mean(f"MAP@{TOP}", _precision(_with_new(by_label, answer, new_at)), everyone),
-        dir_at_far=()
-        if known.all()
-        else _detected(matches, people, readings, draws=draws, split=split, seed=seed),
+        top=top,
+        dir_at_far=_detected(matches, people, readings, draws=draws, split=split, seed=seed),
         known=int(known.sum()),
         unknown=int((~known).sum()),
         labels=labels,
@@ -267,8 +267,10 @@ def _detected(
     split: str,
     seed: int,
 ) -> tuple[tuple[float, Figure | Refused], ...]:
-    """DIR at each rate, or why not."""
+    """DIR at each rate, or why not; nothing where every probe is known."""
     unknown = int((~matches.known).sum())
+    if not unknown:
+        return ()
     found: list[tuple[float, Figure | Refused]] = []
     curve = _Alarms.of(matches, people)
     for reading in readings:
