@@ -1,4 +1,4 @@
-"""ROC, AUC and EER: against scikit-learn, hand-made cases, slow references and laws."""
+"""ROC, DET, AUC and EER: against scikit-learn, hand-made cases, slow references and laws."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
+from scipy.stats import norm
+from sklearn.metrics import det_curve, roc_auc_score, roc_curve
 
 from gemel.errors import EvaluationError
-from gemel.evaluation import auc, equal_error_rate, roc
+from gemel.evaluation import auc, det, equal_error_rate, roc
 from gemel.evaluation.curves import SortedPairs, check_finite
 
 Case = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -73,6 +74,47 @@ def test_roc_is_scikit_learns(count: int, levels: int, drop: bool) -> None:
     np.testing.assert_array_equal(ours.thresholds, -scores)
 
 
+@pytest.mark.parametrize(("count", "levels"), [(2, 3), (5, 2), (50, 4), (300, 20), (200, 10**6)])
+def test_det_is_scikit_learns(count: int, levels: int) -> None:
+    """Theirs goes from accepting all to none, and begins and ends where an error is still 0."""
+    distance, same = case(count, count, levels)
+    ours = det(distance, same)
+    false_accept, miss, scores = det_curve(same, -distance)
+    theirs = {
+        point: float(-score)
+        for point, score in zip(zip(false_accept, miss, strict=True), scores, strict=True)
+    }
+    mine = list(zip(ours.false_accept_rate.tolist(), ours.miss_rate.tolist(), strict=True))
+    assert mine[0] == (0, 1)
+    assert mine[-1] == (1, 0)
+    full = roc(distance, same, drop_collinear=False)
+    every = np.stack([full.false_accept_rate, 1 - full.true_accept_rate], axis=1)
+    # Every point of the full curve lies on a level or upright stretch between kept points...
+    for x, y in every:
+        ends = np.array(mine)
+        before = ends[(ends[:, 0] <= x + 1e-12) & (ends[:, 1] >= y - 1e-12)][-1]
+        after = ends[(ends[:, 0] >= x - 1e-12) & (ends[:, 1] <= y + 1e-12)][0]
+        assert x == pytest.approx(before[0]) or y == pytest.approx(before[1])
+        assert x == pytest.approx(after[0]) or y == pytest.approx(after[1])
+    # ... and every corner of scikit-learn's is one of ours, with its threshold.
+    inside = np.array([point for point in mine if 0 < point[0] < 1 and 0 < point[1] < 1])
+    for (x, y), threshold in zip(mine[1:], ours.thresholds[1:].tolist(), strict=True):
+        if x > 0 and y > 0:
+            near = [at for at in theirs if at == pytest.approx((x, y), abs=1e-12)]
+            assert theirs[near[0]] == threshold
+    probits = norm.ppf(inside.reshape(-1, 2))
+    np.testing.assert_allclose(ours.probits(), probits, atol=1e-12)
+
+
+def test_a_hand_made_det() -> None:
+    same = np.array([True, True, False, True, False, False])
+    curve = det([1, 2, 3, 3, 4, 5], same)  # two same, then one of each, then two different
+    assert curve.thresholds.tolist() == [-np.inf, 2, 3, 5]
+    assert curve.false_accept_rate.tolist() == [0, 0, 1 / 3, 1]
+    assert curve.miss_rate.tolist() == pytest.approx([1, 1 / 3, 0, 0])
+    assert curve.probits().shape == (0, 2)
+
+
 @pytest.mark.parametrize(("count", "levels"), [(2, 3), (5, 2), (50, 4), (300, 20), (2000, 10**6)])
 def test_auc_is_scikit_learns(count: int, levels: int) -> None:
     distance, same = case(count + 1, count, levels)
@@ -106,20 +148,19 @@ def test_figures_are_those_of_slow_loops(drawn: Case) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(pairs(), st.integers(0, 2**32))
-def test_weighted_figures_are_those_of_repeated_pairs(drawn: Case, seed: int) -> None:
+def test_a_weighted_area_is_that_of_repeated_pairs(drawn: Case, seed: int) -> None:
     distance, same = drawn
     weight = np.random.default_rng(seed).integers(0, 4, len(same))
     weight[-2:] += 1  # both kinds keep some weight
     ordered = SortedPairs.of(distance, same)
-    area, error = ordered.figures(weight[ordered.same_order], weight[ordered.different_order])
+    area = ordered.auc(weight[ordered.same_order], weight[ordered.different_order])
     assert area == pytest.approx(slow_auc(distance, same, weight), abs=1e-12)
-    assert error == pytest.approx(slow_eer(distance, same, weight), abs=1e-12)
 
 
-def test_a_kind_without_weight_has_no_figures() -> None:
+def test_a_kind_without_weight_has_no_area() -> None:
     ordered = SortedPairs.of(np.array([1.0, 2.0, 3.0]), np.array([True, False, False]))
-    assert np.isnan(ordered.figures(np.array([0]), np.array([1, 1]))).all()
-    assert np.isnan(ordered.figures(np.array([1]), np.array([0, 0]))).all()
+    assert np.isnan(ordered.auc(np.array([0]), np.array([1, 1])))
+    assert np.isnan(ordered.auc(np.array([1]), np.array([0, 0])))
 
 
 @settings(max_examples=40, deadline=None)
@@ -169,7 +210,7 @@ def test_float32_distances_and_lists_are_welcome() -> None:
         ([0.5, 0.5, 0.5], [True, False, True], r"all 3 distances are 0.5.*chance.*AUC 0.5"),
     ],
 )
-@pytest.mark.parametrize("measure", [roc, auc, equal_error_rate])
+@pytest.mark.parametrize("measure", [roc, det, auc, equal_error_rate])
 def test_pairs_without_figures_are_refused(
     measure: Any, distance: list[float], same: list[bool], message: str
 ) -> None:

@@ -11,7 +11,15 @@ from scipy.stats import binomtest, norm, t
 
 from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation import Figure, bootstrap, wilson
-from gemel.evaluation.intervals import cluster_ids, percentile_interval, resamples
+from gemel.evaluation.intervals import (
+    cluster_ids,
+    figures_in,
+    percentile_interval,
+    refusals_in,
+    resamples,
+    too_rare,
+    widened,
+)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +161,33 @@ def test_few_clusters_have_no_interval_and_say_so() -> None:
     assert not math.isnan(bootstrap([0, 1, 0, 1, 1], seed=0).low)
 
 
+@pytest.mark.parametrize("clusters", [5, 12, 1000])
+def test_a_widened_p_value_is_a_twentieth_at_the_intervals_tails(clusters: int) -> None:
+    tail = norm.cdf(math.sqrt(clusters / (clusters - 1)) * t.ppf(0.025, clusters - 1))
+    assert widened(2 * float(tail), clusters) == pytest.approx(0.05, abs=1e-12)
+    assert widened(1, clusters) == 1
+
+
+def test_a_value_that_is_no_share_has_no_wilsons_interval() -> None:
+    interval = bootstrap(np.zeros(9), seed=0, share=False)
+    assert (interval.low, interval.high) == (0, 0)
+    assert interval.method.startswith("percentile bootstrap")
+
+
+def test_refusals_say_what_and_why() -> None:
+    assert too_rare("TAR at FAR 0.1", 0.1, 300, "different pairs") is None
+    refusal = too_rare("TAR at FAR 0.1", 0.1, 299, "different pairs")
+    assert refusal is not None
+    assert refusal.as_dict() == {
+        "name": "TAR at FAR 0.1",
+        "why": "it rests on 299 different pairs; 300 are needed for 30 errors to be expected "
+        "(rule of 30)",
+    }
+    assert str(refusal) == f"TAR at FAR 0.1 not given: {refusal.why}"
+    assert figures_in(FIGURE, refusal, None) == (FIGURE,)
+    assert refusals_in(FIGURE, refusal, None) == (refusal,)
+
+
 def test_draws_that_are_nan_are_left_out() -> None:
     drawn = np.append(np.full(500, np.nan), np.linspace(0, 1, 1001))
     interval = percentile_interval(drawn, 0.5, clusters=10**6, cluster_unit="identities")
@@ -174,6 +209,8 @@ def test_bootstrap_refuses_wrong_clusters_and_few_draws() -> None:
 
 def test_cluster_ids_number_texts() -> None:
     assert cluster_ids(["b", "a", "b", "c"], 4).tolist() == [1, 0, 1, 2]
+    with pytest.raises(EvaluationError, match=r"`folds` has shape \(1,\)"):
+        cluster_ids(["b"], 4, what="folds")
 
 
 FIGURE = Figure(

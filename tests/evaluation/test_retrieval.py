@@ -1,6 +1,7 @@
 """Retrieval: scikit-learn, hand-made cases, and all orders of tied items one by one."""
 
 import json
+import math
 import sys
 from itertools import permutations
 from typing import Any
@@ -10,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation import bootstrap, distances_to_all, retrieval
 from gemel.evaluation.retrieval import (
     RelevantRanks,
     average_precision,
+    ndcg_at,
+    r_precision,
     recall_at,
     relevant_ranks,
 )
@@ -29,17 +32,27 @@ def ranks_of(distance: list[float], relevant: list[bool]) -> RelevantRanks:
     return relevant_ranks(with_query, np.insert(np.array(relevant), place, True), place)
 
 
-def slow(distance: list[float], relevant: list[bool], k: int) -> tuple[float, float]:
-    """Means of hit@k and average precision over all orders that the distances allow."""
-    hits, precisions = [], []
+def slow(distance: list[float], relevant: list[bool], k: int) -> tuple[float, ...]:
+    """Means over all orders that the distances allow: hit@k, AP, AP@R, R-precision, nDCG@k."""
+    rows = []
+    count = sum(relevant)
     for order in permutations(range(len(distance))):
         steps = [distance[i] for i in order]
         if steps == sorted(steps):
             found = [relevant[i] for i in order]
-            hits.append(any(found[:k]))
-            seen = [sum(found[: i + 1]) / (i + 1) for i, one in enumerate(found) if one]
-            precisions.append(sum(seen) / len(seen))
-    return float(np.mean(hits)), float(np.mean(precisions))
+            seen = [one * sum(found[: i + 1]) / (i + 1) for i, one in enumerate(found)]
+            gains = [1 / math.log2(i + 2) for i in range(len(found))]
+            gained = sum(gain for gain, one in zip(gains[:k], found[:k], strict=True) if one)
+            rows.append(
+                (
+                    any(found[:k]),
+                    sum(seen) / count,
+                    sum(seen[:count]) / count,
+                    sum(found[:count]) / count,
+                    gained / sum(gains[: min(count, k)]),
+                )
+            )
+    return tuple(np.mean(rows, axis=0).tolist())
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,9 +62,14 @@ def test_ties_are_worth_the_mean_over_their_orders(values: list[tuple[int, bool]
     relevant = [one for _, one in values] + [True]
     ranks = ranks_of(distance, relevant)
     for k in (1, 2, 3, 9):
-        hit, precision = slow(distance, relevant, k)
-        assert recall_at(ranks, k) == pytest.approx(hit, abs=1e-12)
-    assert average_precision(ranks) == pytest.approx(precision, abs=1e-12)
+        ours = (
+            recall_at(ranks, k),
+            average_precision(ranks),
+            average_precision(ranks, within=sum(relevant)),
+            r_precision(ranks),
+            ndcg_at(ranks, k),
+        )
+        assert ours == pytest.approx(slow(distance, relevant, k), abs=1e-12)
 
 
 def test_hand_made_ranks() -> None:
@@ -62,6 +80,11 @@ def test_hand_made_ranks() -> None:
     assert [recall_at(tied, k) for k in (1, 2, 4, 7)] == pytest.approx([1 / 4, 1 / 2, 1, 1])
     assert average_precision(tied) == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
     assert average_precision(ranks_of([5], [True])) == 1
+    # Of two relevant items the second is third: MAP@R sees the first alone, nDCG@3 both.
+    ranks = ranks_of([1, 2, 3], [True, False, True])
+    assert (average_precision(ranks, within=2), r_precision(ranks)) == (1 / 2, 1 / 2)
+    assert ndcg_at(ranks, 3) == pytest.approx(1.5 / (1 + 1 / math.log2(3)))
+    assert ndcg_at(ranks, 1) == 1
 
 
 def test_without_ties_it_is_scikit_learns() -> None:
@@ -74,6 +97,18 @@ def test_without_ties_it_is_scikit_learns() -> None:
         assert average_precision(ranks) == pytest.approx(
             average_precision_score(relevant, -distance), abs=1e-12
         )
+
+
+def test_ndcg_is_scikit_learns_with_ties_and_without() -> None:
+    generator = np.random.default_rng(1)
+    for levels in (3, 10, 1000):
+        distance = generator.integers(0, levels, 60).astype(float)
+        relevant = generator.random(60) < 0.2
+        relevant[3] = True
+        ranks = ranks_of(distance.tolist(), relevant.tolist())
+        for k in (1, 5, 10, 100):
+            expected = ndcg_score(relevant[None].astype(float), -distance[None], k=k)
+            assert ndcg_at(ranks, k) == pytest.approx(expected, abs=1e-12)
 
 
 def places(seed: int, classes: int = 8) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -96,16 +131,21 @@ def test_figures_are_means_over_the_items_that_can_ask(monkeypatch: pytest.Monke
     judged = retrieval(matrix, labels, at=(1, 3), split="omniglot/unseen", seed=4, draws=100)
     asking = [i for i, label in enumerate(labels) if (labels == label).sum() > 1]
     recalls: dict[int, list[float]] = {1: [], 3: []}
-    precisions = []
+    precisions, others = [], []
     for query in asking:
         ranks = relevant_ranks(matrix[query], labels == labels[query], query)
         for k, column in recalls.items():
             column.append(recall_at(ranks, k))
         precisions.append(average_precision(ranks))
+        cut = average_precision(ranks, within=int((labels == labels[query]).sum()) - 1)
+        others.append([cut, r_precision(ranks), ndcg_at(ranks, 1), ndcg_at(ranks, 3)])
     assert [one.value for one in judged.figures] == pytest.approx(
-        [np.mean(recalls[1]), np.mean(recalls[3]), np.mean(precisions)]
+        [np.mean(recalls[1]), np.mean(recalls[3]), np.mean(precisions), *np.mean(others, axis=0)]
     )
-    assert [one.name for one in judged.figures] == ["recall@1", "recall@3", "mAP"]
+    names = ["recall@1", "recall@3", "mAP", "MAP@R", "R-precision", "nDCG@1", "nDCG@3"]
+    assert [one.name for one in judged.figures] == names
+    assert [one.name for one in judged.ndcg] == names[-2:]
+    assert (judged.map_at_r.name, judged.r_precision.name) == ("MAP@R", "R-precision")
     assert (judged.queries, judged.left_out) == (len(asking), 2) == (len(labels) - 2, 2)
     expected = bootstrap(
         precisions, clusters=labels[asking], cluster_unit="classes", seed=4, draws=100
@@ -117,7 +157,7 @@ def test_figures_are_means_over_the_items_that_can_ask(monkeypatch: pytest.Monke
     lines = str(judged).splitlines()
     assert lines[0].startswith("recall@1 ")
     assert lines[2].endswith(f"({len(asking)} queries, split omniglot/unseen, seed 4)")
-    assert lines[3] == (
+    assert lines[-1] == (
         f"{len(asking)} queries, 2 items left out (alone in their class); "
         "95 % intervals: percentile bootstrap over 6 classes, 100 draws"
     )

@@ -1,7 +1,8 @@
-"""Verification: thresholds, figures with intervals, and the draws of identities behind them."""
+"""Verification: thresholds, figures, refusals, and the draws of identities behind intervals."""
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from scipy.stats import norm, t
 
 from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation import (
+    Figure,
+    Refused,
     accuracy_at,
     auc,
     best_threshold,
@@ -19,6 +22,8 @@ from gemel.evaluation import (
     verification,
     wilson,
 )
+from gemel.evaluation.curves import SortedPairs
+from gemel.evaluation.readings import FalseAcceptRate, TrueAcceptRate
 
 Case = tuple[
     NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]
@@ -37,6 +42,24 @@ def people(seed: int, identities: int, pairs: int, *, spread: float = 0.5) -> Ca
         hard[left] + hard[right]
     )
     return distance, same, left, right
+
+
+def slow_tar(distance: NDArray[Any], same: NDArray[Any], far: float) -> float:
+    """Try every threshold."""
+    rates = [0.0]
+    for cut in distance:
+        if (distance[~same] <= cut).mean() <= far:
+            rates.append(float((distance[same] <= cut).mean()))
+    return max(rates)
+
+
+def slow_fpr(distance: NDArray[Any], same: NDArray[Any], tpr: float) -> float:
+    """Try every threshold."""
+    return min(
+        float((distance[~same] <= cut).mean())
+        for cut in distance
+        if (distance[same] <= cut).mean() >= tpr
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -92,6 +115,7 @@ def test_figures_are_the_plain_functions_and_counted() -> None:
         threshold=0.7,
         left_identity=left,
         right_identity=right,
+        false_accept_rates=(0.01,),
         split="faces/unseen",
         seed=3,
         draws=200,
@@ -110,10 +134,14 @@ def test_figures_are_the_plain_functions_and_counted() -> None:
     assert lines[1].startswith("EER ")
     assert " % [" in lines[1]
     assert lines[2].startswith("accuracy at 0.7 ")
-    assert lines[3].endswith("95 % intervals: percentile bootstrap over 30 identities, 200 draws")
-    assert f"{same.sum()} same and {(~same).sum()} different pairs" in lines[3]
+    assert lines[3].startswith("FPR at 95 % TPR ")
+    assert lines[4].startswith("TAR at FAR 0.01 not given: it rests on 193 different")
+    assert lines[-1].endswith("95 % intervals: percentile bootstrap over 30 identities, 200 draws")
+    assert f"{same.sum()} same and {(~same).sum()} different pairs" in lines[-1]
     said = json.loads(json.dumps(judged.as_dict(), allow_nan=False))
-    assert [one["name"] for one in said["figures"]] == ["AUC", "EER", "accuracy at 0.7"]
+    names = ["AUC", "EER", "accuracy at 0.7", "FPR at 95 % TPR"]
+    assert [one["name"] for one in said["figures"]] == names
+    assert [one["name"] for one in said["refused"]] == ["TAR at FAR 0.01"]
     assert (said["threshold"], said["same"]) == (0.7, same.sum())
 
 
@@ -122,7 +150,7 @@ def test_no_threshold_no_accuracy() -> None:
     judged = verification(distance, same, split="s", seed=0, draws=100)
     assert judged.accuracy is None
     assert judged.threshold is None
-    assert [one.name for one in judged.figures] == ["AUC", "EER"]
+    assert [one.name for one in judged.figures] == ["AUC", "EER", "FPR at 95 % TPR"]
     assert "accuracy" not in str(judged)
 
 
@@ -137,6 +165,7 @@ def test_intervals_over_identities_are_a_slow_loop() -> None:
         right_identity=names[right],
         split="s",
         seed=5,
+        false_accept_rates=(0.7, 0.8),
         draws=150,
     )
     generator = np.random.default_rng(5)
@@ -150,7 +179,14 @@ def test_intervals_over_identities_are_a_slow_loop() -> None:
             kept_same += [s] * times
         repeated = np.array(kept_distance), np.array(kept_same)
         drawn.append(
-            (auc(*repeated), equal_error_rate(*repeated), accuracy_at(*repeated, threshold=0.7))
+            (
+                auc(*repeated),
+                equal_error_rate(*repeated),
+                accuracy_at(*repeated, threshold=0.7),
+                slow_fpr(*repeated, 0.95),
+                slow_tar(*repeated, 0.7),
+                slow_tar(*repeated, 0.8),
+            )
         )
     tail = norm.cdf(math.sqrt(12 / 11) * t.ppf(0.025, 11))
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
@@ -199,7 +235,7 @@ def test_intervals_over_pairs_are_about_the_textbooks() -> None:
 def test_identities_hold_the_truth_where_pairs_do_not() -> None:
     truth = np.mean([auc(*people(10_000 + i, 2000, 20_000)[:2]) for i in range(5)])
     held = {"identities": 0, "pairs": 0}
-    for repeat in range(60):
+    for repeat in range(40):
         distance, same, left, right = people(repeat, 25, 500)
         for key, ids in (("identities", (left, right)), ("pairs", (None, None))):
             area = verification(
@@ -207,13 +243,68 @@ def test_identities_hold_the_truth_where_pairs_do_not() -> None:
                 same,
                 left_identity=ids[0],
                 right_identity=ids[1],
+                false_accept_rates=(),
                 split="s",
                 seed=repeat,
                 draws=80,
             ).auc
             held[key] += area.low <= truth <= area.high
-    assert held["identities"] >= 53  # 57 are expected of 60
-    assert held["pairs"] <= 48
+    assert held["identities"] >= 35  # 38 are expected of 40
+    assert held["pairs"] <= 32
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 30))
+def test_rates_are_those_of_every_threshold_tried(seed: int, levels: int) -> None:
+    generator = np.random.default_rng(seed)
+    same = np.arange(60) < 20
+    distance = generator.integers(0, levels, 60) + np.where(same, 0.0, levels // 3)
+    distance[-1] = 99
+    pairs = SortedPairs.of(distance, same)
+    for rate in (0.05, 0.1, 0.5, 0.9, 0.95):
+        assert pairs.read(TrueAcceptRate(rate)) == slow_tar(distance, same, rate)
+        assert pairs.read(FalseAcceptRate(rate)) == slow_fpr(distance, same, rate)
+
+
+def test_rates_by_hand_treat_ties_together() -> None:
+    """At 2 lie one different and five same pairs; a FAR of 3 % allows one of 1,000, of 40..."""
+    same = np.repeat([True, True, False, False, False], [10, 10, 1, 1, 38])
+    distance = np.repeat([1.0, 2.0, 2.0, 3.0, 4.0], [10, 10, 1, 1, 38])
+    pairs = SortedPairs.of(distance, same)
+    assert pairs.read(TrueAcceptRate(1 / 40)) == 1.0  # exactly that share is allowed
+    assert pairs.read(TrueAcceptRate(0.02)) == 0.5  # the tie at 2 would be one too many
+    assert pairs.read(FalseAcceptRate(0.5)) == 0
+    assert pairs.read(FalseAcceptRate(0.51)) == 1 / 40
+    assert pairs.read(TrueAcceptRate(0.99)) == 1
+
+
+def test_rates_that_the_pairs_do_not_support_are_refused() -> None:
+    same = np.repeat([True, False], [19, 3000])
+    distance = np.random.default_rng(0).normal(np.where(same, 0, 2))
+    judged = verification(distance, same, split="s", seed=0, draws=40)
+    assert [rate for rate, _ in judged.tar_at_far] == [0.1, 0.01, 0.001, 0.0001]
+    kinds = [isinstance(one, Figure) for _, one in judged.tar_at_far]
+    assert kinds == [True, True, False, False]
+    assert list(map(str, judged.refused)) == [
+        "FPR at 95 % TPR not given: it rests on 19 same pairs; with fewer than 20 none may be "
+        "refused, and the one farthest apart decides",
+        "TAR at FAR 0.001 not given: it rests on 3,000 different pairs; 30,000 are needed for 30 "
+        "errors to be expected (rule of 30)",
+        "TAR at FAR 0.0001 not given: it rests on 3,000 different pairs; 300,000 are needed for "
+        "30 errors to be expected (rule of 30)",
+    ]
+    assert str(judged.refused[1]) in str(judged)
+    fewer = verification(distance[:-1], same[:-1], split="s", seed=0, draws=40)
+    assert isinstance(fewer.tar_at_far[1][1], Refused)  # 2,999 do not do for 1 in 100
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.1, math.nan])
+def test_rates_that_are_none_are_refused(rate: float) -> None:
+    distance, same, _, _ = people(9, 10, 50)
+    with pytest.raises(SettingsError, match="lies between 0 and 1"):
+        verification(distance, same, false_accept_rates=[rate], split="s", seed=0)
+    with pytest.raises(SettingsError, match="above 0 and up to 1"):
+        FalseAcceptRate(rate if rate != 1 else 1.5)
 
 
 def test_perfect_figures_keep_a_width() -> None:

@@ -1,12 +1,21 @@
-"""Measuring a model honestly: verification, one-shot episodes, retrieval, and their intervals.
+"""Measuring a model honestly: verification, identification, one-shot episodes, retrieval.
 
 Arrays in, frozen dataclasses out: nothing here knows a model, a file or torch. Distances are
-lower for what is more alike. Every figure carries its split, count, 95 % interval and seed.
+lower for what is more alike. Every figure carries its split, count, 95 % interval and seed;
+one that the data do not support is refused, and says why.
 """
 
-from gemel.evaluation.curves import Roc, auc, equal_error_rate, roc
+from gemel.evaluation.comparison import (
+    Comparison,
+    compare_paired,
+    compare_paired_verification,
+)
+from gemel.evaluation.curves import Det, Roc, auc, det, equal_error_rate, roc
 from gemel.evaluation.episodes import Episodes, draw_episodes
-from gemel.evaluation.intervals import Figure, Interval, bootstrap, wilson
+from gemel.evaluation.folds import FoldAccuracy, fold_accuracy
+from gemel.evaluation.groups import GroupFigures, GroupVerification, verification_by_group
+from gemel.evaluation.identification import Identification, identification
+from gemel.evaluation.intervals import Figure, Interval, Refused, bootstrap, wilson
 from gemel.evaluation.one_shot import (
     Compare,
     FixedTrials,
@@ -27,10 +36,17 @@ from gemel.evaluation.verification import (
 
 __all__ = [
     "Compare",
+    "Comparison",
+    "Det",
     "Episodes",
     "Figure",
     "FixedTrials",
+    "FoldAccuracy",
+    "GroupFigures",
+    "GroupVerification",
+    "Identification",
     "Interval",
+    "Refused",
     "Retrieval",
     "Roc",
     "Verification",
@@ -39,10 +55,15 @@ __all__ = [
     "auc",
     "best_threshold",
     "bootstrap",
+    "compare_paired",
+    "compare_paired_verification",
+    "det",
     "distances_to_all",
     "draw_episodes",
     "equal_error_rate",
     "fixed_trials",
+    "fold_accuracy",
+    "identification",
     "nearest_support",
     "one_shot_credit",
     "prototypes",
@@ -50,5 +71,6 @@ __all__ = [
     "roc",
     "score_trials",
     "verification",
+    "verification_by_group",
     "wilson",
 ]

@@ -1,10 +1,9 @@
-"""The ROC of judged pairs, and the two figures read from it: its area and the equal error rate.
+"""The ROC and the DET curve of judged pairs, the area under the one, and the equal error rate.
 
 Everywhere `distance` [N] is lower for what is more alike, `same` [N] is True for pairs of one
 thing, and a pair is accepted where distance <= threshold.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import EvaluationError
+from gemel.evaluation.readings import EqualErrorRate, Reading
 
 Distances = Float[NDArray[np.float64], " pairs"]
 Sames = Bool[NDArray[np.bool_], " pairs"]
@@ -31,6 +31,35 @@ class Roc:
     thresholds: Float[NDArray[np.float64], " points"]
     false_accept_rate: Float[NDArray[np.float64], " points"]
     true_accept_rate: Float[NDArray[np.float64], " points"]
+
+
+@dataclass(frozen=True, eq=False)
+class Det:
+    """A detection error trade-off curve: what is missed, by what is wrongly accepted.
+
+    Source: Martin, Doddington, Kamm, Ordowski, Przybocki 1997, "The DET curve in assessment of
+    detection task performance", Eurospeech.
+
+    Attributes:
+        thresholds: [K] ascending distances; the first is -inf.
+        false_accept_rate: [K] share of the different pairs with distance <= threshold.
+        miss_rate: [K] share of the same pairs with distance > threshold.
+    """
+
+    thresholds: Float[NDArray[np.float64], " points"]
+    false_accept_rate: Float[NDArray[np.float64], " points"]
+    miss_rate: Float[NDArray[np.float64], " points"]
+
+    def probits(self) -> Float[NDArray[np.float64], "points 2"]:
+        """[K', 2] false accept and miss rate as normal deviates, the scale of the curve's axes.
+
+        Points where a rate is 0 or 1 lie at infinity and are left out.
+        """
+        from scipy.special import ndtri
+
+        points = np.stack([self.false_accept_rate, self.miss_rate], axis=1)
+        inside = ((points > 0) & (points < 1)).all(axis=1)
+        return np.asarray(ndtri(points[inside]))
 
 
 def roc(distance: ArrayLike, same: ArrayLike, *, drop_collinear: bool = True) -> Roc:
@@ -61,6 +90,27 @@ def roc(distance: ArrayLike, same: ArrayLike, *, drop_collinear: bool = True) ->
     )
 
 
+def det(distance: ArrayLike, same: ArrayLike) -> Det:
+    """The DET curve of `distance` [N] and `same` [N], where pairs of one distance are one step.
+
+    Only points inside level and upright stretches are left out: such stretches stay straight on
+    probit axes, slanted ones do not.
+
+    Raises:
+        EvaluationError: see `check_pairs`.
+    """
+    curve = roc(distance, same, drop_collinear=False)
+    rates = np.stack([curve.false_accept_rate, curve.true_accept_rate])
+    moved: NDArray[np.bool_] = np.diff(rates) > 0  # [2, K - 1]
+    turns = (moved[:, 1:] != moved[:, :-1]).any(axis=0) | moved[:, 1:].all(axis=0)
+    kept = np.concatenate([[True], turns, [True]])
+    return Det(
+        thresholds=curve.thresholds[kept],
+        false_accept_rate=curve.false_accept_rate[kept],
+        miss_rate=1 - curve.true_accept_rate[kept],
+    )
+
+
 def auc(distance: ArrayLike, same: ArrayLike) -> float:
     """Area under the ROC: the chance that a same pair is nearer than a different one, ties half.
 
@@ -70,7 +120,7 @@ def auc(distance: ArrayLike, same: ArrayLike) -> float:
     Raises:
         EvaluationError: see `check_pairs`.
     """
-    return float(SortedPairs.of(*check_pairs(distance, same)).figures()[0])
+    return SortedPairs.of(*check_pairs(distance, same)).auc()
 
 
 def equal_error_rate(distance: ArrayLike, same: ArrayLike) -> float:
@@ -83,7 +133,7 @@ def equal_error_rate(distance: ArrayLike, same: ArrayLike) -> float:
     Raises:
         EvaluationError: see `check_pairs`.
     """
-    return float(SortedPairs.of(*check_pairs(distance, same)).figures()[1])
+    return SortedPairs.of(*check_pairs(distance, same)).read(EqualErrorRate())
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,52 +176,43 @@ class SortedPairs:
             as_near=nearer if np.array_equal(nearer, as_near) else as_near,
         )
 
-    def figures(
+    def auc(
         self,
         same_weight: NDArray[np.int64] | None = None,
         different_weight: NDArray[np.int64] | None = None,
-    ) -> NDArray[np.float64]:
-        """[2] AUC and equal error rate of the pairs, each counted as often as its weight says.
+    ) -> float:
+        """The area under the ROC of the pairs, each counted as often as its weight says.
 
         Args:
             same_weight: [S] in the order of `same_order`; None: each pair counts once.
             different_weight: [D] in the order of `different_order`.
 
         Returns:
-            Both figures, or NaN where a kind of pair has no weight.
+            The area, or NaN where a kind of pair has no weight.
         """
         if same_weight is None:
             same_weight = np.ones(len(self.same_order), dtype=np.int64)
         if different_weight is None:
             different_weight = np.ones(len(self.different_order), dtype=np.int64)
         same = np.zeros(len(same_weight) + 1, dtype=np.int64)  # of the nearest 0, 1, 2... pairs
-        different = np.zeros(len(different_weight) + 1, dtype=np.int64)
         np.cumsum(same_weight, out=same[1:])
-        np.cumsum(different_weight, out=different[1:])
-        if not (same[-1] and different[-1]):
-            return np.full(2, np.nan)
+        couples = float(same[-1]) * float(different_weight.sum())
+        if not couples:
+            return float("nan")
         won = same[self.nearer]  # [D] twice the weight of the same pairs that are nearer
         won += won if self.as_near is self.nearer else same[self.as_near]  # ties half
-        area = float(won @ different_weight) / (2 * float(same[-1]) * float(different[-1]))
-        return np.array([area, self._equal_error_rate(same, different)])
+        return float(won @ different_weight) / (2 * couples)
 
-    def _equal_error_rate(self, same: NDArray[np.int64], different: NDArray[np.int64]) -> float:
-        """From the weights [S + 1] and [D + 1] of the nearest 0, 1, 2... pairs of each kind."""
-        accepted, wrongly = self.same_within, self.different_within
-        after = bisect_left(
-            range(len(self.distance)),
-            0.0,
-            lo=1,
-            # False accepts over false refusals: -1 at the first cut, 1 at the last.
-            key=lambda cut: (
-                different[wrongly[cut]] / different[-1] + same[accepted[cut]] / same[-1] - 1
-            ),
+    def read(self, reading: Reading) -> float:
+        """The value of `reading` when each pair counts once."""
+        rates = np.stack(
+            [
+                self.same_within / self.same_within[-1],
+                self.different_within / self.different_within[-1],
+            ]
         )
-        cuts = [after - 1, after]
-        false_accept = different[wrongly[cuts]] / different[-1]
-        excess = false_accept + same[accepted[cuts]] / same[-1] - 1
-        share = excess[0] / (excess[0] - excess[1])
-        return float((1 - share) * false_accept[0] + share * false_accept[1])
+        after = int(np.argmax(reading.passed(rates)))
+        return float(reading.value(rates[:, None, after - 1 : after + 1])[0])
 
 
 def check_pairs(distance: ArrayLike, same: ArrayLike) -> tuple[Distances, Sames]:

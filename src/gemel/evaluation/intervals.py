@@ -21,6 +21,7 @@ FEWEST_CLUSTERS = 5
 """Below this a bootstrap gives no interval: even the whole range of 4 clusters' own values
 covers the middle of what clusters do in only 1 - 2 ** -3 = 87.5 % of cases."""
 FEWEST_DRAWS = 40
+FEWEST_ERRORS = 30
 _ELEMENTS_AT_ONCE = 2**22
 
 
@@ -79,6 +80,54 @@ class Figure:
         """The fields, for JSON: an end of an interval that does not exist is None."""
         fields = asdict(self)
         return {key: None if _is_nan(value) else value for key, value in fields.items()}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A figure that is not given, and why: the data do not support it.
+
+    Attributes:
+        name: what was asked for.
+        why: what is missing.
+    """
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} not given: {self.why}"
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return asdict(self)
+
+
+def figures_in(*found: Figure | Refused | None) -> tuple[Figure, ...]:
+    """Those that are figures."""
+    return tuple(one for one in found if isinstance(one, Figure))
+
+
+def refusals_in(*found: Figure | Refused | None) -> tuple[Refused, ...]:
+    """Those that are not given."""
+    return tuple(one for one in found if isinstance(one, Refused))
+
+
+def too_rare(name: str, rate: float | int, count: int, unit: str) -> Refused | None:
+    """Refuse a rate of errors that `count` trials are too few to measure.
+
+    The rule of 30: the true rate is within 30 % of the measured one with 90 % confidence once 30
+    errors are seen, if they are independent; errors that share identities tell less. So a rate
+    needs 30 / rate trials. Source: Doddington, Przybocki, Martin, Reynolds 2000, "The NIST speaker
+    recognition evaluation", Speech Communication 31.
+    """
+    wanted = math.ceil(FEWEST_ERRORS / rate - 1e-9)
+    if count >= wanted:
+        return None
+    return Refused(
+        name,
+        f"it rests on {count:,} {unit}; {wanted:,} are needed for {FEWEST_ERRORS} errors to be "
+        "expected (rule of 30)",
+    )
 
 
 def figure(
@@ -145,6 +194,7 @@ def bootstrap(
     draws: int = 1000,
     seed: int,
     level: float | int = LEVEL,
+    share: bool = True,
 ) -> Interval:
     """The percentile-bootstrap interval of the mean of `values` [N], drawing whole clusters.
 
@@ -156,6 +206,7 @@ def bootstrap(
         draws: how many resamples.
         seed: of the resampling.
         level: how much of the resampled means the interval holds.
+        share: see `percentile_interval`.
 
     Returns:
         The interval, as `percentile_interval` makes it.
@@ -183,6 +234,7 @@ def bootstrap(
         clusters=len(sums),
         cluster_unit=cluster_unit,
         level=level,
+        share=share,
     )
 
 
@@ -212,6 +264,7 @@ def percentile_interval(
     clusters: int,
     cluster_unit: str,
     level: float | int = LEVEL,
+    share: bool = True,
 ) -> Interval:
     """The interval that holds the middle `level` of the resampled values `drawn`.
 
@@ -234,7 +287,7 @@ def percentile_interval(
         return Interval(math.nan, math.nan, reason)
     kept = drawn[~np.isnan(drawn)]
     low, high = np.quantile(kept, _tails(clusters, level))
-    if high - low <= 1e-12 and 0 <= value <= 1:
+    if share and high - low <= 1e-12 and 0 <= value <= 1:
         flat = wilson(value * clusters, clusters, level=level)
         method = f"Wilson over {clusters:,} {cluster_unit}, as all bootstrap draws are alike"
         return Interval(flat.low, flat.high, method)
@@ -242,16 +295,29 @@ def percentile_interval(
     return Interval(float(low), float(high), method)
 
 
-def cluster_ids(clusters: ArrayLike, count: int) -> Int[NDArray[np.int64], " values"]:
-    """The numbers 0..G-1 for the G distinct ids in `clusters` [count].
+def cluster_ids(
+    clusters: ArrayLike, count: int, *, what: str = "clusters"
+) -> Int[NDArray[np.int64], " values"]:
+    """The numbers 0..G-1 for the G distinct ids in `clusters` [count], called `what` in errors.
 
     Raises:
         EvaluationError: there are not `count` ids in one row.
     """
     given = np.asarray(clusters)
     if given.shape != (count,):
-        raise EvaluationError(f"`clusters` has shape {given.shape}; {count} values need ({count},)")
+        raise EvaluationError(f"`{what}` has shape {given.shape}; {count} values need ({count},)")
     return np.unique(given, return_inverse=True)[1].astype(np.int64)
+
+
+def widened(p_value: float | int, clusters: int) -> float:
+    """The two-sided p-value whose tails are widened as `percentile_interval` widens them.
+
+    So a bootstrap of few clusters gives 0.05 where 0 is an end of its interval's own draws.
+    """
+    from scipy.special import ndtri, stdtr
+
+    wide = float(ndtri(p_value / 2))
+    return float(2 * stdtr(clusters - 1, wide * math.sqrt((clusters - 1) / clusters)))
 
 
 def _tails(clusters: int, level: float | int) -> tuple[float, float]:

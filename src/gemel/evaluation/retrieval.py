@@ -1,4 +1,4 @@
-"""Retrieval: each item asks for its like among all others. Recall@k and mean average precision.
+"""Retrieval: each item asks for its like among all others. Recall@k, mAP, MAP@R, nDCG@k.
 
 Where distances tie, a figure is its expected value over all orders of the tied items.
 """
@@ -28,19 +28,26 @@ class Retrieval:
     Attributes:
         recall: recall@k for each k asked for.
         mean_average_precision: mAP.
+        map_at_r: the same cut off at the number R of items of the query's class.
+        r_precision: the share of its class among the query's R nearest.
+        ndcg: nDCG@k for each k asked for.
         queries: how many items asked.
         left_out: how many did not, having no other item of their class.
     """
 
     recall: tuple[Figure, ...]
     mean_average_precision: Figure
+    map_at_r: Figure
+    r_precision: Figure
+    ndcg: tuple[Figure, ...]
     queries: int
     left_out: int
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         """All figures."""
-        return (*self.recall, self.mean_average_precision)
+        means = self.mean_average_precision, self.map_at_r, self.r_precision
+        return (*self.recall, *means, *self.ndcg)
 
     def __str__(self) -> str:
         counts = (
@@ -101,25 +108,49 @@ def recall_at(ranks: RelevantRanks, k: int) -> float:
     return float(1 - np.prod(np.maximum(size - right - drawn, 0) / (size - drawn)))
 
 
-def average_precision(ranks: RelevantRanks) -> float:
-    """The mean, over the relevant items, of the precision at the item's rank.
+def average_precision(ranks: RelevantRanks, within: int | None = None) -> float:
+    """The sum of the precisions at the relevant items' ranks over the number of relevant items.
 
-    Without ties it is scikit-learn's `average_precision_score`. In a tie of m items, r of them
-    relevant and R relevant before it, the j-th place is relevant with chance r/m, and then
-    R + 1 + (j - 1)(r - 1)/(m - 1) relevant items have been seen on average. Source: McSherry and
-    Najork 2008, "Computing information retrieval performance measures efficiently in the presence
-    of tied scores", ECIR. The sum over the places of 1/rank is a difference of digammas.
+    Without ties it is scikit-learn's `average_precision_score`. `within` the nearest R, where R is
+    the number of relevant items, it is MAP@R of one query: Musgrave, Belongie, Lim 2020, "A metric
+    learning reality check", ECCV.
+
+    In a tie of m items, r of them relevant and R relevant before it, the j-th place is relevant
+    with chance r/m, and then R + 1 + (j - 1)(r - 1)/(m - 1) relevant items have been seen on
+    average. Source: McSherry and Najork 2008, "Computing information retrieval performance
+    measures efficiently in the presence of tied scores", ECIR. The sum over the places of 1/rank
+    is a difference of digammas.
     """
     from scipy.special import digamma
 
     start, size = ranks.start, ranks.size
+    places = size if within is None else np.clip(within - start, 0, size)  # that count
     ordered = np.sort(start)
     before = np.searchsorted(ordered, start, side="left")
     tied = np.searchsorted(ordered, start, side="right") - before
-    inverse_ranks = digamma(start + size + 1) - digamma(start + 1)  # sum of 1 / (start + j)
+    inverse_ranks = digamma(start + places + 1) - digamma(start + 1)  # sum of 1 / (start + j)
     climb = (tied - 1) / np.maximum(size - 1, 1)
-    seen = (before + 1) * inverse_ranks + climb * (size - (start + 1) * inverse_ranks)
+    seen = (before + 1) * inverse_ranks + climb * (places - (start + 1) * inverse_ranks)
     return float((seen / size).mean())
+
+
+def r_precision(ranks: RelevantRanks) -> float:
+    """The expected share of relevant items among the nearest R, where R is their number."""
+    found = np.clip(len(ranks.start) - ranks.start, 0, ranks.size) / ranks.size
+    return float(found.mean())
+
+
+def ndcg_at(ranks: RelevantRanks, k: int) -> float:
+    """The discounted cumulative gain of the nearest `k` over the best possible one.
+
+    A relevant item gains 1 / log2(rank + 1), the others nothing; in a tie it gains the mean over
+    the tie's places. It is scikit-learn's `ndcg_score`. Source: Jarvelin and Kekalainen 2002,
+    "Cumulated gain-based evaluation of IR techniques", TOIS 20(4).
+    """
+    gains = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])  # of the first n
+    first, end = (np.minimum(at, k) for at in (ranks.start, ranks.start + ranks.size))
+    found = ((gains[end] - gains[first]) / ranks.size).sum()
+    return float(found / gains[min(len(ranks.start), k)])
 
 
 def distances_to_all(
@@ -146,7 +177,9 @@ def retrieval(
     seed: int,
     draws: int = 1000,
 ) -> Retrieval:
-    """Each item asks for items of its class among all others: recall@k and mAP, with intervals.
+    """Each item asks for items of its class among all others; every figure has its interval.
+
+    The figures are recall@k, mAP, MAP@R, R-precision and nDCG@k.
 
     Items without another of their class do not ask, and are counted; they are still found by
     others. Intervals are a bootstrap over classes, whose queries share items.
@@ -155,7 +188,7 @@ def retrieval(
         distance: all distances [N, N], the query's row by the found item's column; or a function
             of query indices [Q] to [Q, N] (`distances_to_all`), called with bounded parts.
         labels: [N] the class of each item (number or text).
-        at: the k of each recall@k.
+        at: the k of each recall@k and nDCG@k.
         clusters: [N] what the bootstrap draws instead of classes, such as alphabets.
         cluster_unit: what a cluster is, in the plural.
         split: the name of what is judged.
@@ -175,11 +208,18 @@ def retrieval(
         raise EvaluationError(f"`clusters` has shape {shared.shape}; expected {classes.shape}")
     scores = np.array(
         [
-            [*(recall_at(ranks, k) for k in at), average_precision(ranks)]
+            [
+                *(recall_at(ranks, k) for k in at),
+                average_precision(ranks),
+                average_precision(ranks, within=len(ranks.start)),
+                r_precision(ranks),
+                *(ndcg_at(ranks, k) for k in at),
+            ]
             for ranks in _ranks_of_queries(distance, classes, asking)
         ]
     )  # [queries, figures]
-    names = [*(f"recall@{k}" for k in at), "mAP"]
+    means = ["mAP", "MAP@R", "R-precision"]
+    names = [*(f"recall@{k}" for k in at), *means, *(f"nDCG@{k}" for k in at)]
     figures = []
     for name, score in zip(names, scores.T, strict=True):
         interval = bootstrap(
@@ -190,8 +230,11 @@ def retrieval(
             figure(name, value, interval, count=len(asking), unit="queries", split=split, seed=seed)
         )
     return Retrieval(
-        recall=tuple(figures[:-1]),
-        mean_average_precision=figures[-1],
+        recall=tuple(figures[: len(at)]),
+        mean_average_precision=figures[len(at)],
+        map_at_r=figures[len(at) + 1],
+        r_precision=figures[len(at) + 2],
+        ndcg=tuple(figures[-len(at) :]),
         queries=len(asking),
         left_out=len(classes) - len(asking),
     )
