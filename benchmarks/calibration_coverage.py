@@ -1,9 +1,12 @@
 """How often the stated intervals of a calibration hold what they claim, in 100 repeats each.
 
 Each repeat calibrates on one half and judges on the other:
-- true rate: the confidence interval against the true false-accept rate at the threshold;
-- held-out rate: the prediction interval against the share counted on the held-out half;
-- threshold: the band that is too close to call against the threshold of the true distribution.
+- true rate: the 95 % confidence interval against the true false-accept rate at the threshold;
+- held-out rate: the 98 % prediction interval against the share counted on the held-out half;
+- threshold: the 95 % band that is too close to call against the true distribution's threshold.
+
+What is asked for is that the held-out rate lies inside in 93 of 100 repeats. Of 100 repeats of a
+95 % interval that is exact, 91 to 99 hold in 19 cases of 20; --repeats 1000 shows more.
 
 The synthetic scores have a known truth. The real distances are between raw pixels: symbols drawn
 by code, halved by class, so that no identity is in both halves; and scikit-learn's digits, halved
@@ -180,11 +183,12 @@ def main() -> None:
         "drawn symbols, raw pixels, halved by class, rate 0.01": drawn(count, 0.01),
         "digits, raw pixels, halved by pair, rate 0.01": digits(count, 0.01, 1000),
     }
-    print(f"Held in repeats with seeds 0 to {count - 1}; {FLOOR} of 100 are asked for.")
+    print(f"Held in repeats with seeds 0 to {count - 1}:")
     for name, tally in results.items():
         tally.show(name)
-    worst = min(sum(held) / len(held) for t in results.values() for held in vars(t).values() if held)
-    print(f"the least is {100 * worst:.0f} of 100: {'passes' if worst >= FLOOR / 100 else 'FAILS'}")
+    worst = min(sum(tally.held_out) / count for tally in results.values())
+    word = "passes" if worst >= FLOOR / 100 else "FAILS"
+    print(f"held-out, the least: {100 * worst:.1f} of 100; {FLOOR} are asked for: {word}")
 
 
 if __name__ == "__main__":

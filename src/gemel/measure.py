@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gemel.checks import check_sense
 from gemel.errors import EvaluationError, Problem
 from gemel.evaluation import (
     Compare,
@@ -26,7 +27,9 @@ from gemel.evaluation import (
     verification,
 )
 from gemel.evaluation.retrieval import Retrieval
+from gemel.inputs import Prepared
 from gemel.items import Indices, Items, Pairs
+from gemel.leaks import digests, refuse_calibrated, warn_of_training
 from gemel.model import Siamese, read_items
 
 MOST_PAIRS = 10_000
@@ -42,12 +45,14 @@ class Evaluation:
         episodes: N-way K-shot accuracy; None for a table of pairs.
         retrieval: which items of the rest are of the query's class; None for a table of pairs.
         skipped: the bad items that were left out.
+        warnings: what makes the figures flatter, such as items that were trained on.
     """
 
     verification: Verification
     episodes: Figure | None
     retrieval: Retrieval | None
     skipped: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -67,6 +72,7 @@ class Evaluation:
         if self.skipped:
             parts.append(f"went on without {len(self.skipped)} bad items:")
             parts += [f"  {problem}" for problem in self.skipped]
+        parts += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -78,6 +84,7 @@ class Evaluation:
             "different": self.verification.different_count,
             "left_out": None if self.retrieval is None else self.retrieval.left_out,
             "skipped": [str(problem) for problem in self.skipped],
+            "warnings": list(self.warnings),
         }
 
 
@@ -106,14 +113,17 @@ def evaluate(
 
     Raises:
         BadItemsError: items that cannot be read.
-        EvaluationError: the data allow no figures; the message says what is missing.
+        DataError: `same` of a table of pairs seems to be the other way round.
+        EvaluationError: the data allow no figures, and the message says what is missing; or half
+            of the items or more are those that the model was calibrated on.
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
+    warnings = _leaks(model, known, prepared)
     embeddings = model.embed_prepared(prepared)
     if isinstance(known, Pairs):
         distance = pair_distance(model, embeddings)(known.left, known.right)
         judged = _verify(model, distance, known.same, None, known.name, seed)
-        return Evaluation(judged, None, None, data.skipped + prepared.skipped)
+        return Evaluation(judged, None, None, data.skipped + prepared.skipped, warnings)
     items = known
     left, right, same = item_pairs(items, seed=seed)
     identities = items.class_ids[left], items.class_ids[right]
@@ -137,7 +147,26 @@ def evaluate(
             seed=seed,
         ),
         data.skipped + prepared.skipped,
+        warnings,
     )
+
+
+def _leaks(model: Siamese, data: Items | Pairs, prepared: Prepared) -> tuple[str, ...]:
+    """What of `data` the model was trained or calibrated on, in words.
+
+    Raises:
+        DataError: `same` seems to be the other way round.
+        EvaluationError: half of the items or more were calibrated on.
+    """
+    items = digests(prepared)
+    if isinstance(data, Pairs):
+        check_sense(data, content=items)
+    found: tuple[str, ...] = ()
+    if model.calibration is not None and model.calibrated_on is not None:
+        found += refuse_calibrated(model.calibrated_on.items, items, data.name)
+    if model.trained_on is not None:
+        found += warn_of_training(model.trained_on, data, items)
+    return found
 
 
 def one_shot(

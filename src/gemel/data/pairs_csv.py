@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gemel.checks import check_both_kinds, settle
+from gemel.checks import check_both_kinds, refuse_flipped, settle
 from gemel.data.numbers import numbers_in
 from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
 from gemel.items import Kind, Pairs
@@ -37,7 +37,9 @@ def pairs_csv(
         name: the name of the pairs; unless given, that of the file without its end.
 
     Raises:
-        DataError: the file is no such CSV, or all its pairs are the same, or all different.
+        DataError: the file is no such CSV; all its pairs are the same, or all different; or `same`
+            seems to be the other way round, as three rows or more contradict others (an item
+            differs from itself, or a is b, b is c, a is not c) and none does if read so.
         BadItemsError: rows with more or fewer cells than the header, a picture that is missing,
             `same` with another value, a number that is none or not finite, sides of other lengths
             than most, the same row twice, rows that contradict each other.
@@ -53,6 +55,7 @@ def pairs_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -
     if kind == "numbers":
         _check_lengths([pair for pair in found if pair.number not in bad.numbers], bad)
     numbers = bad.numbers
+    _check_sense(table, [pair for pair in found if pair.number not in numbers])
     _check_repeats([pair for pair in found if pair.number not in numbers], bad)
     skipped = settle(str(table.path), bad.problems, skip_bad=skip_bad)
     numbers = bad.numbers
@@ -173,6 +176,22 @@ def _check_lengths(pairs: Sequence[_Pair], bad: BadRows) -> None:
                 f"where most sides have {usual}",
                 "give all sides equally many numbers",
             )
+
+
+def _check_sense(table: Table, pairs: Sequence[_Pair]) -> None:
+    place: dict[Hashable, int] = {}
+    sides = [
+        np.array(
+            [place.setdefault(side.key, len(place)) for side in column], dtype=np.int64
+        )
+        for column in ([pair.left for pair in pairs], [pair.right for pair in pairs])
+    ]
+    refuse_flipped(
+        *sides,
+        np.array([pair.same for pair in pairs], dtype=np.bool_),
+        source=str(table.path),
+        name=lambda pair: f"row {pairs[pair].number}",
+    )
 
 
 def _check_repeats(pairs: Sequence[_Pair], bad: BadRows) -> None:

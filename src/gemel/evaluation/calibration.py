@@ -27,6 +27,9 @@ FEWEST = 10
 """How many pairs of each kind a probability needs at least."""
 FOLDS = 5
 TAIL = (1 - LEVEL) / 2
+PREDICTED = 0.98
+"""The level of intervals that are to hold a count on other pairs. It is above 95 %, since such an
+interval rests on an estimated design effect, and is checked once, by one count."""
 Verdict = Literal["same", "different", "too close to call"]
 Sides = Int[NDArray[np.int64], "2 pairs"]
 
@@ -133,13 +136,13 @@ class Calibration:
         )
 
     def rate_interval(self, among: int | None = None) -> Interval:
-        """The 95 % interval of the false-accept rate at the threshold.
+        """The interval of the false-accept rate at the threshold.
 
-        Without `among` it is a confidence interval of the true rate: the share of all different
-        pairs, now and later, that lie within the threshold. With `among` it is a prediction
-        interval of the share that will be counted among that many other different pairs; it is
-        wider, since that count has its own chance. Other pairs must be like the validation pairs:
-        as many an identity, and of identities drawn from the same source.
+        Without `among` it is the 95 % confidence interval of the true rate: the share of all
+        different pairs, now and later, that lie within the threshold. With `among` it is the 98 %
+        prediction interval of the share that will be counted among that many other different
+        pairs; it is wider, since that count has its own chance. Other pairs must be like the
+        validation pairs: as many an identity, and of identities drawn from the same source.
 
         Source: Clopper and Pearson 1934, "The use of confidence or fiducial limits illustrated in
         the case of the binomial", Biometrika 26(4). The true rate at the k-th smallest of n
@@ -165,8 +168,9 @@ class Calibration:
             ends = beta.ppf(TAIL, *lower), beta.ppf(1 - TAIL, *upper)
             return Interval(float(ends[0]), float(ends[1]), self.method)
         later = max(round(among * scale), 1)
-        ends = betabinom.ppf(TAIL, later, *lower), betabinom.ppf(1 - TAIL, later, *upper)
-        method = f"prediction for {among:,} other different pairs; {self.method}"
+        tail = (1 - PREDICTED) / 2
+        ends = betabinom.ppf(tail, later, *lower), betabinom.ppf(1 - tail, later, *upper)
+        method = f"98 % prediction for {among:,} other different pairs; {self.method}"
         return Interval(float(ends[0]) / later, float(ends[1]) / later, method)
 
     def __str__(self) -> str:
