@@ -18,7 +18,7 @@ from gemel.errors import EvaluationError, SettingsError
 from gemel.inputs import Images, Input, Numbers, Prepared, prepare
 from gemel.items import Items, Pairs
 
-Digests = Int[NDArray[np.int64], " items"]
+Digests = Int[NDArray[np.int64], "_"]
 SIDE = 32  # pixels a side of the grey images that are compared
 BITS_APART = 4  # of 64 in which the hashes of nearly the same images may differ
 LEAST_STEP = 4  # of 255: a smaller step between neighbours is noise, and hashes to 0
@@ -98,7 +98,7 @@ def find_leaks(
         warnings.append(f"{len(classes)} classes are in both {where}: {_some(classes)}")
     for found, how in ((same, "the same"), (near, "nearly the same image")):
         if len(found):
-            places = (f"{first.origin(a)} and {second.origin(b)}" for a, b in found.tolist())
+            places = (f"{first.origin(a)} with {second.origin(b)}" for a, b in found.tolist())
             warnings.append(f"{len(found)} items are {how} in {where}: {_some(places)}")
     return Leaks(classes, same, near, tuple(warnings))
 
@@ -125,7 +125,7 @@ def warn_of_training(known: Marks, data: Items | Pairs, items: Digests) -> tuple
     if len(seen):
         found.append(
             f"{len(seen)} of the {len(items)} items of {data.name} were trained on "
-            f"({_some(data.origin(i) for i in seen)}): figures on them flatter. Take other items"
+            f"({_some(data.origin(i) for i in seen.tolist())}): figures on them flatter. Take other items"
         )
     classes = [name for name in _classes(data) if _digest(name.encode()) in known.classes]
     if classes:

@@ -82,7 +82,7 @@ class Calibration:
         return "logistic" if isinstance(self.curve, Logistic) else "isotonic"
 
     def probability(
-        self, distance: ArrayLike, *, prior: float | int | None = None
+        self, distance: ArrayLike | float, *, prior: float | int | None = None
     ) -> NDArray[np.float64]:
         """The probability that pairs at `distance`, of any shape, are the same.
 

@@ -29,7 +29,7 @@ class Logistic:
 
     def probability(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of being the same, for distances of any shape."""
-        return _expit(self.intercept + self.slope * distance)
+        return _expit(np.asarray(self.intercept + self.slope * distance))
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers, for JSON."""

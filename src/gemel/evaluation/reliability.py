@@ -1,7 +1,7 @@
 """Are stated probabilities right? The reliability diagram and the calibration error."""
 
+import math
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from jaxtyping import Float
@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation.intervals import (
+    FEWEST_CLUSTERS,
+    LEVEL,
     Figure,
     Interval,
     cluster_ids,
     figure,
-    percentile_interval,
     resamples,
     wilson,
 )
@@ -83,13 +84,13 @@ def calibration_error(
 
     The mean over all pairs of |stated - found| of their bin, bins as in `reliability`. Judge it
     on other pairs than the calibration was fitted to, with a probability for the prior that these
-    have. Chance alone makes the error larger than 0, and a bootstrap doubles that excess; so the
-    interval is the basic one, which mirrors the draws at the value and takes the excess off.
+    have. Chance alone makes the error larger than 0, and a bootstrap adds that excess once more;
+    so the interval holds the errors, shaped like the one found, that would give it with chance
+    added (Carpenter 1999, "Test inversion bootstrap confidence intervals", JRSS B 61(1)).
 
     Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using
     Bayesian binning", AAAI; Guo, Pleiss, Sun and Weinberger 2017, "On calibration of modern neural
-    networks", ICML. The interval: Davison and Hinkley 1997, "Bootstrap methods and their
-    application", section 5.2.
+    networks", ICML.
 
     Args:
         probability: [N] stated, of being the same.
@@ -108,31 +109,57 @@ def calibration_error(
     stated, truth = _checked(probability, same)
     ids = np.arange(len(stated)) if clusters is None else cluster_ids(clusters, len(stated))
     place = _bins(stated, bins)
-    names = int(place.max()) + 1
-    excess = stated - truth
-    value = float(np.abs(np.bincount(place, excess, names)).sum() / len(stated))
+    names, count = int(place.max()) + 1, int(ids.max()) + 1
+    excess = np.bincount(place, stated - truth, names) / len(stated)  # [bins]
+    of_cluster = np.zeros((count, names))
+    np.add.at(of_cluster, (ids, place), stated - truth)
+    sizes = np.bincount(ids)
     generator = np.random.default_rng(seed)
-    chunks = resamples(int(ids.max()) + 1, draws=draws, generator=generator)
-    drawn = np.array(
+    drawn = np.concatenate(
         [
-            np.abs(np.bincount(place, excess * times[ids], names)).sum() / times[ids].sum()
-            for times in chain.from_iterable(chunks)
+            (times @ of_cluster) / (times @ sizes)[:, None]
+            for times in resamples(count, draws=draws, generator=generator)
         ]
     )
-    found = percentile_interval(
-        drawn, value, clusters=int(ids.max()) + 1, cluster_unit=cluster_unit
-    )
-    low, high = np.clip([2 * value - found.high, 2 * value - found.low], 0.0, 1.0)
-    span = Interval(float(low), float(high), found.method.replace("percentile", "basic"))
     return figure(
         "expected calibration error",
-        value,
-        span,
+        float(np.abs(excess).sum()),
+        _inverted(excess, drawn - excess, count, cluster_unit),
         count=len(stated),
         unit="pairs",
         split=split,
         seed=seed,
     )
+
+
+def _inverted(
+    excess: Float[NDArray[np.float64], " bins"],
+    noise: Float[NDArray[np.float64], "draws bins"],
+    clusters: int,
+    cluster_unit: str,
+) -> Interval:
+    """The errors sum |t * excess| at which the one that was found is no surprise, over t >= 0.
+
+    At each end, the found error is at the 2.5 % or the 97.5 % point of sum |t * excess + noise|.
+    """
+    value = float(np.abs(excess).sum())
+    if clusters < FEWEST_CLUSTERS:
+        reason = f"no interval: {clusters} {cluster_unit}, {FEWEST_CLUSTERS} or more are needed"
+        return Interval(math.nan, math.nan, reason)
+    if np.abs(noise).max() <= 1e-12:
+        flat = wilson(min(value, 1.0) * clusters, clusters)
+        return Interval(flat.low, flat.high, f"{flat.method}, as all bootstrap draws are alike")
+
+    def error_at(tail: float) -> float:
+        low, high = 0.0, 8.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            point = np.quantile(np.abs(middle * excess + noise).sum(1), tail)
+            low, high = (middle, high) if point < value else (low, middle)
+        return low * value
+
+    ends = error_at((1 + LEVEL) / 2), min(error_at((1 - LEVEL) / 2), 1.0)
+    return Interval(*ends, f"inverted bootstrap over {clusters:,} {cluster_unit}, {len(noise):,} draws")
 
 
 def _checked(
