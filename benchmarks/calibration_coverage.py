@@ -34,6 +34,7 @@ class Tally:
     threshold: list[bool] = field(default_factory=list)
 
     def show(self, name: str) -> None:
+        """Print the counts on one line."""
         columns = []
         for what, found in vars(self).items():
             if found:

@@ -110,7 +110,9 @@ class TestDrawnPairs:
     def test_kinds_and_each_once(self, symbols: Items) -> None:
         left, right, same = _drawn_pairs(symbols, 0)
         assert ((symbols.class_ids[left] == symbols.class_ids[right]) == same).all()
-        assert len({frozenset(p) for p in zip(left.tolist(), right.tolist(), strict=True)}) == len(same)
+        assert len({frozenset(p) for p in zip(left.tolist(), right.tolist(), strict=True)}) == len(
+            same
+        )
         couples = len(symbols) * (len(symbols) - 1) // 2
         assert 0.9 * couples < len(same) < couples
         assert not np.array_equal(left, _drawn_pairs(symbols, 1)[0])
@@ -125,7 +127,9 @@ class TestEvaluate:
         with pytest.raises(EvaluationError, match="calibration on the pairs it is judged on"):
             gemel.evaluate(pixels, first, trials=20)
         assert gemel.evaluate(pixels, second, trials=20).warnings == ()
-        most = np.concatenate([np.arange(30), np.flatnonzero(np.isin(symbols.labels, second.classes))])
+        most = np.concatenate(
+            [np.arange(30), np.flatnonzero(np.isin(symbols.labels, second.classes))]
+        )
         mixed = symbols.take(np.unique(most))
         (warning,) = gemel.evaluate(pixels, mixed, trials=20).warnings
         assert "were calibrated on" in warning

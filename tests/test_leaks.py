@@ -21,8 +21,7 @@ def photos() -> list[np.ndarray]:
     found = []
     for _ in range(40):
         waves = [
-            np.sin(2 * np.pi * (a * x + b * y + c))
-            for a, b, c in generator.uniform(-2, 2, (5, 3))
+            np.sin(2 * np.pi * (a * x + b * y + c)) for a, b, c in generator.uniform(-2, 2, (5, 3))
         ]
         colours = np.tensordot(generator.random((3, 5)), waves, 1)  # [3, 48, 40]
         low, high = colours.min(), colours.max()

@@ -49,9 +49,7 @@ def calibrate(
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
     items = digests(prepared)
-    warnings = (
-        () if model.trained_on is None else warn_of_training(model.trained_on, known, items)
-    )
+    warnings = () if model.trained_on is None else warn_of_training(model.trained_on, known, items)
     if isinstance(known, Pairs):
         check_sense(known, content=items)
         left, right, same = known.left, known.right, known.same

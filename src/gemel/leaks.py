@@ -59,9 +59,7 @@ class Leaks:
     warnings: tuple[str, ...]
 
 
-def find_leaks(
-    first: Items | Pairs, second: Items | Pairs, *, input: Input | None = None
-) -> Leaks:
+def find_leaks(first: Items | Pairs, second: Items | Pairs, *, input: Input | None = None) -> Leaks:
     """What `first` (such as the training items) and `second` (such as the test items) share.
 
     Items are compared as `input` stores them. Two images are nearly the same when, both reduced
@@ -123,9 +121,10 @@ def warn_of_training(known: Marks, data: Items | Pairs, items: Digests) -> tuple
     found = []
     seen = np.flatnonzero(np.isin(items, known.items))
     if len(seen):
+        places = _some(data.origin(i) for i in seen.tolist())
         found.append(
-            f"{len(seen)} of the {len(items)} items of {data.name} were trained on "
-            f"({_some(data.origin(i) for i in seen.tolist())}): figures on them flatter. Take other items"
+            f"{len(seen)} of the {len(items)} items of {data.name} were trained on ({places}): "
+            "figures on them flatter. Take other items"
         )
     classes = [name for name in _classes(data) if _digest(name.encode()) in known.classes]
     if classes:
@@ -182,9 +181,9 @@ def _grey(prepared: Prepared) -> UInt8[NDArray[np.uint8], "items side side"]:
     found = np.empty((len(prepared), SIDE, SIDE), dtype=np.uint8)
     for item in range(len(prepared)):
         pixels = prepared.batch(np.array([item])).numpy()[0]
-        found[item] = pixels[0] if pixels.shape == reader.shape else reader.read(
-            pixels.transpose(1, 2, 0)
-        )[0]
+        found[item] = (
+            pixels[0] if pixels.shape == reader.shape else reader.read(pixels.transpose(1, 2, 0))[0]
+        )
     return found
 
 

@@ -119,9 +119,7 @@ def _marks(model: Siamese) -> dict[str, Tensor]:
     }
 
 
-def _take_marks(
-    model: Siamese, tensors: dict[str, Tensor], stated: str | None, path: Path
-) -> None:
+def _take_marks(model: Siamese, tensors: dict[str, Tensor], stated: str | None, path: Path) -> None:
     """Move the digests from `tensors` to the model."""
     found = {name: tensors.pop(name) for name in list(tensors) if name.split(".")[0] in MARKS}
     if found and _digest(found) != stated:

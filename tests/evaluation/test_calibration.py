@@ -20,9 +20,7 @@ from gemel.evaluation.calibration import (
 from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic, shifted
 
 
-def drawn(
-    seed: int = 0, same: int = 400, different: int = 500
-) -> tuple[np.ndarray, np.ndarray]:
+def drawn(seed: int = 0, same: int = 400, different: int = 500) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     kinds = np.repeat([True, False], [same, different])
     return generator.normal(np.where(kinds, 1.0, 3.0), 0.6), kinds
@@ -228,7 +226,7 @@ class TestProbability:
         assert ((at > 0) & (at < 1)).all()
 
     def test_prior(self) -> None:
-        distance, same = drawn()
+        distance, _ = drawn()
         found = calibrated()
         assert found.prior == found.share == 400 / 900
         np.testing.assert_array_equal(
@@ -244,7 +242,9 @@ class TestProbability:
         assert calibrated().shape == "logistic"
         generator = np.random.default_rng(0)
         distance = generator.random(4000)
-        same = generator.random(4000) < np.where(distance < 0.3, 0.9, 0.45 * (distance < 0.7) + 0.05)
+        same = generator.random(4000) < np.where(
+            distance < 0.3, 0.9, 0.45 * (distance < 0.7) + 0.05
+        )
         found = fit_calibration(distance, same, split="v", seed=0)
         assert found.shape == "isotonic"
         losses = dict(found.log_loss)
@@ -318,7 +318,9 @@ class TestDict:
 class TestErrors:
     def test_few_of_a_kind(self) -> None:
         distance, same = drawn(same=9)
-        with pytest.raises(EvaluationError, match="10 or more pairs of each kind; there are 9 same"):
+        with pytest.raises(
+            EvaluationError, match="10 or more pairs of each kind; there are 9 same"
+        ):
             fit_calibration(distance, same, split="v", seed=0)
 
     def test_distances_that_are_similarities(self) -> None:

@@ -47,17 +47,14 @@ def columns(pairs: list[Pair]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def falling_by_brute_force(distance: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """At each pair: the least over starts at or before, of the most over ends at or after, of means.
+    """At each pair the least, over starts before it, of the greatest mean, over ends after it.
 
     The max-min formula of isotonic regression (Robertson, Wright and Dykstra 1988), turned round.
     """
     at = np.unique(distance)
     found = {
         x: min(
-            max(
-                target[(distance >= first) & (distance <= last)].mean()
-                for last in at[at >= x]
-            )
+            max(target[(distance >= first) & (distance <= last)].mean() for last in at[at >= x])
             for first in at[at <= x]
         )
         for x in at

@@ -179,15 +179,13 @@ def _check_lengths(pairs: Sequence[_Pair], bad: BadRows) -> None:
 
 
 def _check_sense(table: Table, pairs: Sequence[_Pair]) -> None:
+    """Refuse rows that contradict each other, and would not if `same` were the other way round."""
     place: dict[Hashable, int] = {}
-    sides = [
-        np.array(
-            [place.setdefault(side.key, len(place)) for side in column], dtype=np.int64
-        )
-        for column in ([pair.left for pair in pairs], [pair.right for pair in pairs])
-    ]
+    sides = [place.setdefault(side.key, len(place)) for p in pairs for side in (p.left, p.right)]
+    left, right = np.array(sides, dtype=np.int64).reshape(-1, 2).T
     refuse_flipped(
-        *sides,
+        left,
+        right,
         np.array([pair.same for pair in pairs], dtype=np.bool_),
         source=str(table.path),
         name=lambda pair: f"row {pairs[pair].number}",

@@ -1,5 +1,6 @@
-"""What a distance means: the probability that a pair is the same, and a threshold that keeps a
-chosen false-accept rate. Both come from validation pairs, and are for other pairs than these.
+"""What a distance means: a probability, and a threshold that keeps a chosen false-accept rate.
+
+Both come from validation pairs, and are to be judged on other pairs than these.
 """
 
 import math
@@ -360,7 +361,8 @@ def _close(different: Distances, rate: float, count: float | None) -> tuple[floa
 
 
 def _effective_count(
-    accepted: Bool[NDArray[np.bool_], " differents"], sides: Int[NDArray[np.int64], "2 differents"] | None
+    accepted: Bool[NDArray[np.bool_], " differents"],
+    sides: Int[NDArray[np.int64], "2 differents"] | None,
 ) -> tuple[float | None, str]:
     """How many independent pairs would tell as much of the rate, and in words how that is known.
 

@@ -63,9 +63,7 @@ def reliability(probability: ArrayLike, same: ArrayLike, *, bins: int = BINS) ->
         inside = place == number
         sames, count = int(truth[inside].sum()), int(inside.sum())
         span = wilson(sames, count)
-        points.append(
-            Bin(float(stated[inside].mean()), sames / count, span.low, span.high, count)
-        )
+        points.append(Bin(float(stated[inside].mean()), sames / count, span.low, span.high, count))
     return tuple(points)
 
 
@@ -159,7 +157,9 @@ def _inverted(
         return low * value
 
     ends = error_at((1 + LEVEL) / 2), min(error_at((1 - LEVEL) / 2), 1.0)
-    return Interval(*ends, f"inverted bootstrap over {clusters:,} {cluster_unit}, {len(noise):,} draws")
+    return Interval(
+        *ends, f"inverted bootstrap over {clusters:,} {cluster_unit}, {len(noise):,} draws"
+    )
 
 
 def _checked(
@@ -184,7 +184,7 @@ def _bins(stated: Float[NDArray[np.float64], " pairs"], bins: int) -> NDArray[np
     """[N] each pair's bin, 0, 1, 2... by ascending probability."""
     if bins < 1:
         raise SettingsError(f"`bins` must be 1 or more; got {bins}")
-    values, place, counts = np.unique(stated, return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(stated, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - (counts + 1) / 2  # the mean rank of the pairs of each value
     of_value = np.floor(middle * bins / len(stated)).astype(np.int64)
     return np.unique(of_value, return_inverse=True)[1][place].astype(np.int64)
