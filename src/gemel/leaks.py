@@ -129,8 +129,9 @@ def warn_of_training(known: Marks, data: Items | Pairs, items: Digests) -> tuple
     classes = [name for name in _classes(data) if _digest(name.encode()) in known.classes]
     if classes:
         found.append(
-            f"{len(classes)} of the {len(_classes(data))} classes of {data.name} were trained on "
-            f"({_some(classes)}): the figures do not say how unseen classes are told apart"
+            f"{len(classes)} of the {len(_classes(data))} classes of {data.name} have names that "
+            f"were trained on ({_some(classes)}): if they are the same classes, the figures do not "
+            "say how unseen ones are told apart"
         )
     return tuple(found)
 

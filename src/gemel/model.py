@@ -48,7 +48,8 @@ class Comparison:
     @property
     def same(self) -> bool | None:
         """Whether the two are the same; None without a threshold, and where it is too close."""
-        return {"same": True, "different": False}.get(str(self.verdict))
+        verdict = self.verdict
+        return verdict == "same" if verdict in ("same", "different") else None
 
     @property
     def probability(self) -> float | None:

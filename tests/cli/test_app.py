@@ -217,7 +217,7 @@ class TestUse:
         output = run("calibrate", mine, photos, "--false-accepts", "0.05", "--prior", "0.1")
         assert "5 % asked for (95 % interval" in output
         assert "where 10 % of pairs are the same" in output
-        assert re.search(r"warning: \d+ of the 12 classes of photos were trained on", output)
+        assert re.search(r"warning: \d+ of the 12 classes of photos have names that", output)
         assert f"saved in {mine}" in output
         loaded = gemel.load(mine)
         assert loaded.fingerprint == gemel.load(model).fingerprint
@@ -225,16 +225,16 @@ class TestUse:
         files = sorted(photos.rglob("*.png"))
         codes = {"same": 0, "different": 1, "too close to call": 3}
         seen = set()
-        for other in files[::3]:
+        for other in files[::5]:
             words = ["compare", str(mine), str(files[0]), str(other)]
             result = runner.invoke(app, [*words, "--json"])
             facts = json.loads(result.output)
             assert result.exit_code == codes[facts["verdict"]]
             assert facts["same"] is {0: True, 1: False, 3: None}[result.exit_code]
             assert facts["probability"] == float(loaded.calibration.probability(facts["distance"]))
-            assert facts["reason"] in runner.invoke(app, words).output
             seen.add(result.exit_code)
         assert seen >= {0, 3}
+        assert f"\n{facts['reason']}\n" in runner.invoke(app, words).output
         with pytest.raises(gemel.errors.EvaluationError, match="judged on"):
             run("evaluate", mine, photos)
 

@@ -13,10 +13,10 @@ from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation.calibration import (
     Calibration,
     _effective_count,
-    _identity_folds,
     fit_calibration,
     pairs_needed,
 )
+from gemel.evaluation.held_out_loss import identity_folds
 from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic, shifted
 
 
@@ -160,6 +160,11 @@ class TestEffectiveCount:
         assert found == pytest.approx(80 / effect)
         assert "80 pairs of 9 identities" in method
 
+    def test_a_pair_within_one_identity_counts_once(self) -> None:
+        sides = np.stack([np.arange(100), np.arange(100)])
+        found, _ = _effective_count(np.arange(100) < 20, sides)
+        assert found == pytest.approx(100, rel=0.02)
+
     def test_pairs_that_share_nothing_count_in_full(self) -> None:
         accepted = np.arange(500) < 20
         sides = np.arange(1000).reshape(2, 500)
@@ -283,7 +288,7 @@ class TestProbability:
         same = drawn()[1]
         sides = np.stack(identities(25, same))
         judged = np.zeros(len(same), dtype=int)
-        for fitted, held in _identity_folds(sides, same, 0):
+        for fitted, held in identity_folds(sides, same, 0):
             assert not set(sides[:, fitted].ravel()) & set(sides[:, held].ravel())
             judged += held
         assert judged.max() == 1

@@ -86,6 +86,31 @@ class TestCalibrationError:
         assert tenfold.high - tenfold.low == pytest.approx(plain.high - plain.low, rel=0.01)
         assert "600 subjects" in tenfold.method
 
+    def test_an_end_is_where_the_found_error_is_no_surprise(self) -> None:
+        """One bin of n pairs: the error is |mean|, and its ends those of a normal mean."""
+        generator = np.random.default_rng(0)
+        same = generator.random(400) < 0.5
+        found = calibration_error(np.full(400, 0.75), same, split="t", seed=0, draws=4000)
+        spread = 1.96 * same.std() / 20
+        assert found.value == pytest.approx(abs(0.75 - same.mean()))
+        assert found.low == pytest.approx(found.value - spread, abs=0.004)
+        assert found.high == pytest.approx(found.value + spread, abs=0.004)
+
+    def test_few_clusters_have_no_interval(self) -> None:
+        probability, same = stated()
+        found = calibration_error(
+            probability, same, clusters=np.arange(600) % 4, cluster_unit="sites", split="t", seed=0
+        )
+        assert np.isnan(found.low)
+        assert found.method == "no interval: 4 sites, 5 or more are needed"
+
+    def test_all_right_and_sure(self) -> None:
+        same = np.ones(50, dtype=bool)
+        found = calibration_error(same.astype(float), same, split="t", seed=0)
+        span = wilson(0, 50)
+        assert (found.value, found.low, found.high) == (0, span.low, span.high)
+        assert "all bootstrap draws are alike" in found.method
+
 
 class TestErrors:
     @pytest.mark.parametrize(

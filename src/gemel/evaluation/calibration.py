@@ -4,7 +4,6 @@ Both come from validation pairs, and are to be judged on other pairs than these.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation.curves import Distances, Sames, auc, check_pairs
+from gemel.evaluation.held_out_loss import Sides, held_out_losses
 from gemel.evaluation.intervals import FEWEST_CLUSTERS, LEVEL, Interval
 from gemel.evaluation.probability_curves import (
     Curve,
@@ -26,13 +26,11 @@ from gemel.evaluation.probability_curves import (
 
 FEWEST = 10
 """How many pairs of each kind a probability needs at least."""
-FOLDS = 5
 TAIL = (1 - LEVEL) / 2
 PREDICTED = 0.98
 """The level of intervals that are to hold a count on other pairs. It is above 95 %, since such an
 interval rests on an estimated design effect, and is checked once, by one count."""
 Verdict = Literal["same", "different", "too close to call"]
-Sides = Int[NDArray[np.int64], "2 pairs"]
 
 
 @dataclass(frozen=True)
@@ -272,7 +270,7 @@ def fit_calibration(
         )
     sides = _sides(left_identity, right_identity, len(truth))
     wanted = float(truth.mean()) if prior is None else _checked_share(prior, "prior")
-    losses, folds = _held_out_losses(measured, truth, sides, wanted, seed)
+    losses, folds = held_out_losses(measured, truth, sides, wanted, seed)
     fit = fit_logistic if losses["logistic"] <= losses["isotonic"] else fit_isotonic
     different = np.sort(measured[~truth])
     accepted, threshold = _threshold(different, rate)
@@ -382,8 +380,9 @@ def _effective_count(
         return None, f"no interval: {len(names)} identities, {FEWEST_CLUSTERS} or more are needed"
     share = accepted.mean()
     excess = accepted - share
-    by_identity = np.bincount(left, excess, len(names)) + np.bincount(right, excess, len(names))
-    by_cell = np.bincount(np.unique(left * len(names) + right, return_inverse=True)[1], excess)
+    twice = excess * (left != right)  # pairs within one identity have one side to share
+    by_identity = np.bincount(left, excess, len(names)) + np.bincount(right, twice, len(names))
+    by_cell = np.bincount(np.unique(left * len(names) + right, return_inverse=True)[1], twice)
     freedom = len(names) - 1
     variance = (by_identity @ by_identity - by_cell @ by_cell) * len(names) / freedom / size**2
     plain = share * (1 - share) / size
@@ -394,55 +393,6 @@ def _effective_count(
         f"exact for independent pairs, with {size:,} pairs of {len(names):,} identities counted "
         f"as {count:,.0f}"
     )
-
-
-def _held_out_losses(
-    distance: Distances, same: Sames, sides: Sides | None, prior: float, seed: int
-) -> tuple[dict[str, float], str]:
-    """The log loss of both fits on pairs that they did not see, and how these were held out."""
-    folds, how = list(_identity_folds(sides, same, seed)), f"{FOLDS} folds that share no identity"
-    held = np.zeros(len(same), dtype=bool)
-    for _, judged in folds:
-        held |= judged
-    if not (same & held).any() or not (~same & held).any():
-        folds, how = list(_pair_folds(same, seed)), f"{FOLDS} folds of pairs"
-    losses = {}
-    for name, fit in (("logistic", fit_logistic), ("isotonic", fit_isotonic)):
-        parts = []
-        for fitted, judged in folds:
-            curve = fit(distance[fitted], same[fitted])
-            found = shifted(curve.probability(distance[judged]), float(same[fitted].mean()), prior)
-            parts.append(np.log(np.where(same[judged], found, 1 - found)))
-        loss, kind = -np.concatenate(parts), np.concatenate([same[judged] for _, judged in folds])
-        losses[name] = float(prior * loss[kind].mean() + (1 - prior) * loss[~kind].mean())
-    return losses, how
-
-
-Fold = tuple[Sames, Sames]
-
-
-def _identity_folds(sides: Sides | None, same: Sames, seed: int) -> Iterator[Fold]:
-    """Pairs to fit and pairs to judge: both sides of those lie in other folds, of these in one."""
-    if sides is None:
-        return
-    names, places = np.unique(sides, return_inverse=True)
-    fold = np.random.default_rng(seed).permutation(len(names)) % FOLDS
-    left, right = fold[places.reshape(2, -1)]
-    for number in range(FOLDS):
-        fitted = (left != number) & (right != number)
-        if same[fitted].any() and not same[fitted].all():
-            yield fitted, (left == number) & (right == number)
-
-
-def _pair_folds(same: Sames, seed: int) -> Iterator[Fold]:
-    """The same by pairs, equally many of each kind in each."""
-    fold = np.empty(len(same), dtype=np.int64)
-    generator = np.random.default_rng(seed)
-    for kind in (True, False):
-        count = int((same == kind).sum())
-        fold[same == kind] = generator.permutation(count) % FOLDS
-    for number in range(FOLDS):
-        yield fold != number, fold == number
 
 
 def _sides(left: ArrayLike | None, right: ArrayLike | None, count: int) -> Sides | None:
