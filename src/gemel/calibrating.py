@@ -45,7 +45,8 @@ def calibrate(
         BadItemsError: items that cannot be read.
         DataError: `same` seems to be the other way round.
         EvaluationError: too few pairs for the rate; see `fit_calibration`.
-        SettingsError: a rate or prior that is not between 0 and 1.
+        SettingsError: a rate that is not above 0 and at most 0.5, or a prior that is not between
+            0 and 1.
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
     items = digests(prepared)

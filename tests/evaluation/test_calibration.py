@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -46,10 +47,6 @@ class TestThreshold:
         found = fit_calibration(distance, same, false_accepts=0.29, split="v", seed=0)
         assert found.accepted == 29
 
-    def test_a_rate_near_one_takes_all(self) -> None:
-        found = calibrated(false_accepts=0.999)
-        assert found.accepted == 500
-
     def test_ties_are_never_half_accepted(self) -> None:
         distance, same = drawn()
         distance[~same] = np.round(distance[~same] * 2) / 2
@@ -74,10 +71,38 @@ class TestThreshold:
         with pytest.raises(EvaluationError, match=message):
             fit_calibration(distance, same, false_accepts=rate, split="v", seed=0)
 
-    def test_the_rate_that_is_named_can_be_had(self) -> None:
-        with pytest.raises(EvaluationError, match=r"carry a rate of 0\.0074 or more"):
-            calibrated(false_accepts=1e-4)
-        assert calibrated(false_accepts=0.0074).accepted == 3
+    @pytest.mark.parametrize("different", [37, 100, 500, 870])
+    def test_the_rate_that_is_named_can_be_had(self, different: int) -> None:
+        distance, same = drawn(different=different)
+        with pytest.raises(EvaluationError) as caught:
+            fit_calibration(distance, same, false_accepts=1e-4, split="v", seed=0)
+        named = re.search(r"carry a rate of (\S+) or more", str(caught.value))
+        assert named is not None
+        rate = float(named[1])
+        assert fit_calibration(
+            distance, same, false_accepts=rate, split="v", seed=0
+        ).accepted == math.floor(rate * (different + 1))
+        with pytest.raises(EvaluationError, match="different pairs; there are"):
+            fit_calibration(distance, same, false_accepts=0.9 * rate, split="v", seed=0)
+
+    def test_many_pairs_of_few_identities_are_said(self) -> None:
+        distance, same = drawn()
+        left = np.where(same, 0, np.arange(900) % 30)
+        right = np.where(same, 0, 100 + np.arange(900) % 30)  # 30 couples, over and over
+        distance[~same] = 3 + (left[~same] % 30) / 10  # each couple has one distance
+        found = fit_calibration(
+            distance,
+            same,
+            false_accepts=0.1,
+            left_identity=left,
+            right_identity=right,
+            split="v",
+            seed=0,
+        )
+        assert found.effective_count == pytest.approx(30, rel=0.1)
+        (warning,) = found.warnings
+        assert "the 500 different pairs share identities" in warning
+        assert "rate of 0.1 needs 36" in warning
 
 
 class TestRateInterval:
@@ -335,10 +360,14 @@ class TestErrors:
         with pytest.raises(EvaluationError, match="chance or worse"):
             fit_calibration(distance, ~same, split="v", seed=0)
 
+    @pytest.mark.parametrize("value", [0, 0.501, -0.1, math.nan])
+    def test_rates(self, value: float) -> None:
+        with pytest.raises(SettingsError, match="`false_accepts` must lie above 0"):
+            calibrated(false_accepts=value)
+        assert calibrated(false_accepts=0.5).accepted == 250
+
     @pytest.mark.parametrize("value", [0, 1, -0.1, 2.0, math.nan])
     def test_shares(self, value: float) -> None:
-        with pytest.raises(SettingsError, match="`false_accepts` must lie between 0 and 1"):
-            calibrated(false_accepts=value)
         with pytest.raises(SettingsError, match="`prior` must lie between 0 and 1"):
             calibrated(prior=value)
         with pytest.raises(SettingsError, match="`prior` must lie between 0 and 1"):

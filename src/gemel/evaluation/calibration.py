@@ -256,10 +256,15 @@ def fit_calibration(
         EvaluationError: too few pairs for the rate (the message says how many are needed), fewer
             than 10 of a kind, distances that do not tell the kinds apart, identities of one side
             only, or pairs that allow no figures (see `check_pairs`).
-        SettingsError: a rate or prior that is not between 0 and 1.
+        SettingsError: a rate that is not above 0 and at most 0.5, or a prior that is not between
+            0 and 1.
     """
     measured, truth = check_pairs(distance, same)
-    rate = _checked_share(false_accepts, "false_accepts")
+    if not 0 < false_accepts <= 0.5:
+        raise SettingsError(
+            f"`false_accepts` must lie above 0 and be 0.5 or less; got {false_accepts}"
+        )
+    rate = float(false_accepts)
     _check_counts(truth, rate)
     area = auc(measured, truth)
     if area <= 0.5:
@@ -277,6 +282,13 @@ def fit_calibration(
     count, method = _effective_count(
         measured[~truth] <= threshold, None if sides is None else sides[:, ~truth]
     )
+    if count is not None and count < pairs_needed(rate):
+        warnings = (
+            *warnings,
+            f"the {len(different):,} different pairs share identities, and tell as much as "
+            f"{count:,.0f} that do not; a false-accept rate of {rate:g} needs "
+            f"{pairs_needed(rate):,}. Bring pairs of more identities",
+        )
     return Calibration(
         curve=fit(measured, truth),
         share=float(truth.mean()),
@@ -323,15 +335,16 @@ def _check_counts(truth: Sames, rate: float) -> None:
 
 
 def _least_rate(different: int) -> float:
-    return -math.expm1(math.log(TAIL) / different)
+    """The least rate that so many different pairs carry, rounded up to two digits."""
+    rate = -math.expm1(math.log(TAIL) / different)
+    digit = 10.0 ** (math.floor(math.log10(rate)) - 1)
+    return math.ceil(rate / digit) * digit
 
 
 def _threshold(different: Distances, rate: float) -> tuple[int, float]:
     """How many of the ascending distances are accepted, and up to which."""
     most = math.floor(rate * (len(different) + 1) * (1 + 1e-12))  # 0.07 * 100 is below 7
-    accepted = int(np.searchsorted(different, different[min(most, len(different) - 1)], "left"))
-    if most >= len(different):
-        accepted = len(different)
+    accepted = int(np.searchsorted(different, different[most], "left"))
     if not accepted:
         tied = int((different == different[0]).sum())
         raise EvaluationError(

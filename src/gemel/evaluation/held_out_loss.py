@@ -36,7 +36,6 @@ def held_out_losses(
     return losses, how
 
 
-
 def identity_folds(sides: Sides | None, same: Sames, seed: int) -> Iterator[Fold]:
     """Pairs to fit and pairs to judge: both sides of those lie in other folds, of these in one."""
     if sides is None:
