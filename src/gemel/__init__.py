@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         errors,
         evaluation,
         inputs,
+        leaks,
         losses,
         measure,
         metrics,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         sampling,
         training,
     )
+    from gemel.calibrating import calibrate
     from gemel.errors import GemelError
     from gemel.items import Items, Pairs
     from gemel.measure import evaluate, one_shot
@@ -34,6 +36,7 @@ __all__ = [
     "Items",
     "Pairs",
     "Siamese",
+    "calibrate",
     "data",
     "encoders",
     "errors",
@@ -41,6 +44,7 @@ __all__ = [
     "evaluation",
     "fit",
     "inputs",
+    "leaks",
     "load",
     "losses",
     "measure",
@@ -57,6 +61,7 @@ _HOME = {
     "Items": "gemel.items",
     "Pairs": "gemel.items",
     "Siamese": "gemel.model",
+    "calibrate": "gemel.calibrating",
     "evaluate": "gemel.measure",
     "fit": "gemel.training",
     "load": "gemel.model",

@@ -1,12 +1,16 @@
 """What `Items` and `Pairs` must have before they are worth training on or measuring with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gemel.errors import BadItemsError, DataError, Problem
 from gemel.items import Indices, Items, Pairs
+
+SIGNS = 3
+"""So many contradictions, and none the other way round, say that `same` is the other way round."""
 
 
 def settle(source: str, problems: Sequence[Problem], *, skip_bad: bool) -> tuple[Problem, ...]:
@@ -72,6 +76,76 @@ def leave_out_lone(items: Items) -> Items:
     rest = replace(rest, skipped=(*items.skipped, *_lone_problems(items, lone)))
     check_classes(rest)
     return rest
+
+
+def identities(left: Indices, right: Indices, same: NDArray[np.bool_], count: int) -> Indices:
+    """[count] the identity of each item, 0, 1, 2...: items joined by `same` pairs are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    joined = coo_array((np.ones(int(same.sum())), (left[same], right[same])), shape=(count, count))
+    return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
+
+
+def contradictions(left: Indices, right: Indices, same: NDArray[np.bool_]) -> Indices:
+    """The numbers of the different pairs whose items are one, or are joined by `same` pairs.
+
+    Of "a is b", "b is c" and "a is not c" one must be wrong.
+    """
+    count = int(max(left.max(initial=-1), right.max(initial=-1))) + 1
+    identity = identities(left, right, same, count)
+    return np.flatnonzero(~same & (identity[left] == identity[right]))
+
+
+def check_sense(pairs: Pairs, *, content: NDArray[np.int64] | None = None) -> None:
+    """Refuse pairs whose `same` seems to be the other way round.
+
+    Args:
+        pairs: what is checked.
+        content: [N] a number for each item, equal for items of equal content. Default: each item
+            is one of its own.
+
+    Raises:
+        DataError: three or more pairs contradict others, and none does the other way round.
+    """
+    place = np.arange(len(pairs.values))
+    if content is not None:
+        place = np.unique(content, return_inverse=True)[1].astype(np.int64)
+    refuse_flipped(
+        place[pairs.left],
+        place[pairs.right],
+        pairs.same,
+        source=pairs.name,
+        name=lambda pair: (
+            f"{pairs.origin(int(pairs.left[pair]))} with {pairs.origin(int(pairs.right[pair]))}"
+        ),
+    )
+
+
+def refuse_flipped(
+    left: Indices,
+    right: Indices,
+    same: NDArray[np.bool_],
+    *,
+    source: str,
+    name: Callable[[int], str],
+) -> None:
+    """The same for items left [M] and right [M]; `name` gives a pair's number its words.
+
+    Raises:
+        DataError: three or more pairs contradict others, and none does the other way round.
+    """
+    wrong = contradictions(left, right, same)
+    if len(wrong) < SIGNS or len(contradictions(left, right, ~same)):
+        return
+    itself = int((left[wrong] == right[wrong]).sum())
+    shown = "; ".join(name(int(pair)) for pair in wrong[:SIGNS])
+    raise DataError(
+        f"{source}: `same` seems to be the other way round. {len(wrong)} pairs are said to be "
+        f"different though other pairs say, or their equal content shows ({itself} of them), that "
+        f"they are the same: {shown}, ... Read the other way round, no pair contradicts another. "
+        "Swap true and false (1 and 0) in `same`; or, if it is right, correct or remove these pairs"
+    )
 
 
 def _lone(items: Items) -> Indices:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gemel.checks import check_sense
 from gemel.embedded import Embedded
 from gemel.errors import EvaluationError, Problem
 from gemel.evaluation import (
@@ -20,8 +21,9 @@ from gemel.evaluation import (
     verification,
 )
 from gemel.evaluation.retrieval import Retrieval
-from gemel.inputs import read_items
+from gemel.inputs import AnyPrepared, read_items
 from gemel.items import Indices, Items, Pairs
+from gemel.leaks import digests, refuse_calibrated, warn_of_training
 from gemel.model import Siamese
 
 MOST_PAIRS = 10_000
@@ -37,12 +39,14 @@ class Evaluation:
         episodes: N-way K-shot accuracy; None for a table of pairs.
         retrieval: which items of the rest are of the query's class; None for a table of pairs.
         skipped: the bad items that were left out.
+        warnings: what makes the figures flatter, such as items that were trained on.
     """
 
     verification: Verification
     episodes: Figure | None
     retrieval: Retrieval | None
     skipped: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -62,6 +66,7 @@ class Evaluation:
         if self.skipped:
             parts.append(f"went on without {len(self.skipped)} bad items:")
             parts += [f"  {problem}" for problem in self.skipped]
+        parts += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,6 +78,7 @@ class Evaluation:
             "different": self.verification.different_count,
             "left_out": None if self.retrieval is None else self.retrieval.left_out,
             "skipped": [str(problem) for problem in self.skipped],
+            "warnings": list(self.warnings),
         }
 
 
@@ -101,14 +107,17 @@ def evaluate(
 
     Raises:
         BadItemsError: items that cannot be read.
-        EvaluationError: the data allow no figures; the message says what is missing.
+        DataError: `same` of a table of pairs seems to be the other way round.
+        EvaluationError: the data allow no figures, and the message says what is missing; or half
+            of the items or more are those that the model was calibrated on.
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
+    warnings = _leaks(model, known, prepared)
     embedded = Embedded(model, prepared)
     skipped = data.skipped + prepared.skipped
     if isinstance(known, Pairs):
         judged = _verify(embedded, (known.left, known.right, known.same), None, known.name, seed)
-        return Evaluation(judged, None, None, skipped)
+        return Evaluation(judged, None, None, skipped, warnings)
     left, right, same = item_pairs(known, seed=seed)
     return Evaluation(
         _verify(embedded, (left, right, same), known.class_ids, known.name, seed),
@@ -125,7 +134,26 @@ def evaluate(
         if model.is_joint  # a run of the network for every two items
         else retrieval(embedded.to_all, known.class_ids, split=known.name, seed=seed),
         skipped,
+        warnings,
     )
+
+
+def _leaks(model: Siamese, data: Items | Pairs, prepared: AnyPrepared) -> tuple[str, ...]:
+    """What of `data` the model was trained or calibrated on, in words.
+
+    Raises:
+        DataError: `same` seems to be the other way round.
+        EvaluationError: half of the items or more were calibrated on.
+    """
+    items = digests(prepared)
+    if isinstance(data, Pairs):
+        check_sense(data, content=items)
+    found: tuple[str, ...] = ()
+    if model.calibration is not None and model.calibrated_on is not None:
+        found += refuse_calibrated(model.calibrated_on.items, items, data.name)
+    if model.trained_on is not None:
+        found += warn_of_training(model.trained_on, data, items)
+    return found
 
 
 def one_shot(

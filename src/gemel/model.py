@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from gemel import inputs
 from gemel.encoders import Joint, Sides
 from gemel.errors import SettingsError
+from gemel.evaluation.calibration import Calibration, Verdict
 from gemel.inputs import AnyInput, Input, Prepared, input_of, prepare, read_items
 from gemel.inputs.reading import SIDES
 from gemel.items import Indices, Items, Side
+from gemel.leaks import Marks
 from gemel.metrics import Metric, NoMetric
 
 
@@ -28,21 +30,57 @@ class Comparison:
         distance: how unlike they are; lower is more alike.
         threshold: the distance up to which two items count as the same, chosen on validation
             data; None when the model has none.
-        same: whether the distance is at most the threshold; None when there is no threshold.
+        calibration: what the distance means; None when the model is not calibrated.
     """
 
     distance: float
     threshold: float | None
+    calibration: Calibration | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the two are; "too close to call" only where the model is calibrated.
+
+        None where the model has no threshold.
+        """
+        if self.calibration is not None:
+            return self.calibration.decide(self.distance)
+        if self.threshold is None:
+            return None
+        return "same" if self.distance <= self.threshold else "different"
 
     @property
     def same(self) -> bool | None:
-        """Whether the two count as the same, where the model has a threshold."""
-        return None if self.threshold is None else bool(self.distance <= self.threshold)
+        """Whether the two are the same; None without a threshold, and where it is too close."""
+        verdict = self.verdict
+        return verdict == "same" if verdict in ("same", "different") else None
+
+    @property
+    def probability(self) -> float | None:
+        """Of the two being the same, at the calibration's prior; None without one."""
+        known = self.calibration
+        return None if known is None else float(known.probability(self.distance))
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is as it is, in a sentence."""
+        if self.calibration is not None:
+            return self.calibration.explain(self.distance)
+        if self.threshold is None:
+            return "the model has no threshold: nothing was held out, and it is not calibrated"
+        side = "at or below" if self.same else "above"
+        return (
+            f"the distance {self.distance:.4f} is {side} {self.threshold:.4f}, which parts the "
+            "validation pairs best; how sure that is, only a calibration says"
+        )
 
     def __str__(self) -> str:
-        verdict = {True: "same", False: "different", None: "no threshold yet"}[self.same]
-        limit = "" if self.threshold is None else f", threshold {self.threshold:.4f}"
-        return f"{verdict} (distance {self.distance:.4f}{limit})"
+        facts = [f"distance {self.distance:.4f}"]
+        if self.threshold is not None:
+            facts.append(f"threshold {self.threshold:.4f}")
+        if self.probability is not None:
+            facts.append(f"probability {self.probability:.3f}")
+        return f"{self.verdict or 'no threshold yet'} ({', '.join(facts)})"
 
 
 @dataclass(frozen=True)
@@ -104,6 +142,9 @@ class Siamese(nn.Module):
         self.views = views
         self.block = block
         self.threshold: float | None = None
+        self.calibration: Calibration | None = None
+        self.trained_on: Marks | None = None
+        self.calibrated_on: Marks | None = None
         self.training_summary: dict[str, Any] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -311,7 +352,8 @@ class Siamese(nn.Module):
             prepare(input_of(self.input, side), [value], None)
             for side, value in zip(SIDES, (left, right), strict=True)
         ]
-        return Comparison(float(self.pair_distances(*prepared)), self.threshold)
+        distance = float(self.pair_distances(*prepared))
+        return Comparison(distance, self.threshold, self.calibration)
 
     @property
     def fingerprint(self) -> str:

@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from gemel import storage
 from gemel.errors import ModelFileError, SettingsError
+from gemel.evaluation.calibration import Calibration
 from gemel.inputs import AnyInput
+from gemel.leaks import Marks
 from gemel.metrics import Metric
 from gemel.model import Siamese
 from gemel.parts import ENCODERS, INPUTS, METRICS, Saved, describe, restore
 
 Model = TypeVar("Model", bound=Siamese)
+MARKS = "trained_on", "calibrated_on"
 
 
 def save(model: Siamese, path: str | PathLike[str]) -> None:
@@ -34,8 +37,11 @@ def save(model: Siamese, path: str | PathLike[str]) -> None:
         "block": model.block,
         "threshold": model.threshold,
         "training": model.training_summary,
+        "calibration": None if model.calibration is None else model.calibration.as_dict(),
     }
-    storage.write(Path(path), "model", model.state_dict(), facts)
+    tensors = _marks(model)
+    facts["marks"] = _digest(tensors)
+    storage.write(Path(path), "model", {**model.state_dict(), **tensors}, facts)
 
 
 def load(
@@ -61,6 +67,9 @@ def load(
         stated = facts["fingerprint"]
         model.threshold = facts["threshold"]
         model.training_summary = facts["training"]
+        if facts.get("calibration") is not None:
+            model.calibration = Calibration.from_dict(facts["calibration"])
+        _take_marks(model, tensors, facts.get("marks"), path)
     except (KeyError, TypeError, SettingsError) as error:
         raise ModelFileError(
             f"{path}: its description is not as gemel writes it: {error!r}"
@@ -78,8 +87,8 @@ def load(
 def fingerprint(model: Siamese) -> str:
     """SHA-256 over all that makes an embedding or a distance: parts, views, block and weights.
 
-    The threshold and the training summary are no part of it: a gallery stays valid when a model
-    is calibrated anew.
+    The threshold, the calibration, the training summary and the marks of the items are no part of
+    it: a gallery stays valid when a model is calibrated anew.
     """
     digest = hashlib.sha256()
     # the name of a part that gemel does not make is where its code lies, not what it does
@@ -98,6 +107,37 @@ def _parts(model: Siamese) -> dict[str, Saved]:
         "encoder": describe(model.encoder, ENCODERS),
         "metric": describe(model.metric, METRICS),
     }
+
+
+def _marks(model: Siamese) -> dict[str, Tensor]:
+    """What the model was trained and calibrated on, as tensors of digests."""
+    return {
+        f"{role}.{part}": torch.from_numpy(getattr(known, part))
+        for role in MARKS
+        if (known := getattr(model, role)) is not None
+        for part in ("items", "classes")
+    }
+
+
+def _take_marks(model: Siamese, tensors: dict[str, Tensor], stated: str | None, path: Path) -> None:
+    """Move the digests from `tensors` to the model."""
+    found = {name: tensors.pop(name) for name in list(tensors) if name.split(".")[0] in MARKS}
+    if found and _digest(found) != stated:
+        raise ModelFileError(
+            f"{path} is damaged: the digests of its training items are not those it was saved "
+            "with; take the file anew from where it came"
+        )
+    for role in MARKS:
+        if f"{role}.items" in found:
+            parts = (found[f"{role}.{part}"].numpy() for part in ("items", "classes"))
+            setattr(model, role, Marks(*parts))
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode() + _bytes(tensor))
+    return digest.hexdigest()
 
 
 def _bytes(tensor: Tensor) -> bytes:

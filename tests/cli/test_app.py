@@ -177,6 +177,7 @@ class TestUse:
         assert "5-way 1-shot accuracy" in output
         assert "split photos" in output
         assert "seed 0" in output
+        assert re.search(r"warning: \d+ of the 72 items of photos were trained on", output)
 
     def test_evaluate_as_json(self, model: Path, photos: Path) -> None:
         found = json.loads(
@@ -209,6 +210,40 @@ class TestUse:
         result = runner.invoke(app, ["compare", str(out), str(file), str(file)])
         assert "no threshold yet (distance" in result.output
         assert isinstance(result.exception, gemel.errors.SettingsError)
+
+    def test_calibrate_and_compare(self, model: Path, photos: Path, tmp_path: Path) -> None:
+        mine = tmp_path / "mine.gemel"
+        mine.write_bytes(model.read_bytes())
+        output = run("calibrate", mine, photos, "--false-accepts", "0.05", "--prior", "0.1")
+        assert "5 % asked for (95 % interval" in output
+        assert "where 10 % of pairs are the same" in output
+        assert re.search(r"warning: \d+ of the 12 classes of photos have names that", output)
+        assert f"saved in {mine}" in output
+        loaded = gemel.load(mine)
+        assert loaded.fingerprint == gemel.load(model).fingerprint
+        assert loaded.calibration is not None
+        files = sorted(photos.rglob("*.png"))
+        codes = {"same": 0, "different": 1, "too close to call": 3}
+        seen = set()
+        for other in files[::5]:
+            words = ["compare", str(mine), str(files[0]), str(other)]
+            result = runner.invoke(app, [*words, "--json"])
+            facts = json.loads(result.output)
+            assert result.exit_code == codes[facts["verdict"]]
+            assert facts["same"] is {0: True, 1: False, 3: None}[result.exit_code]
+            assert facts["probability"] == float(loaded.calibration.probability(facts["distance"]))
+            seen.add(result.exit_code)
+        assert seen >= {0, 3}
+        assert f"\n{facts['reason']}\n" in runner.invoke(app, words).output
+        with pytest.raises(gemel.errors.EvaluationError, match="judged on"):
+            run("evaluate", mine, photos)
+
+    def test_calibrate_as_json(self, model: Path, photos: Path, tmp_path: Path) -> None:
+        mine = tmp_path / "mine.gemel"
+        mine.write_bytes(model.read_bytes())
+        facts = json.loads(run("calibrate", mine, photos, "--false-accepts", "0.1", "--json"))
+        assert facts["threshold"] == gemel.load(mine).threshold
+        assert facts["prior"] == 0.5
 
     def test_embed(self, model: Path, photos: Path, tmp_path: Path) -> None:
         files = sorted(photos.rglob("*.png"))[:3]
@@ -328,5 +363,5 @@ class TestErrors:
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
-        for command in ("demo", "train", "evaluate", "compare", "embed", "fetch"):
+        for command in ("demo", "train", "evaluate", "calibrate", "compare", "embed", "fetch"):
             assert command in done.stdout

@@ -229,3 +229,25 @@ def test_a_split_shares_no_identity(home: Path) -> None:
     train, unseen = pairs.split_classes(0.5, seed=0)
     shared = {float(v[0]) for v in train.values} & {float(v[0]) for v in unseen.values}
     assert shared == set()
+
+
+def test_same_the_other_way_round(home: Path) -> None:
+    lines = [f"{i},{i},0" for i in range(3)] + ["0,1,1", "1,2,1"]
+    message = refusal(written(home, "left_1,right_1,same", *lines))
+    assert "some.csv: `same` seems to be the other way round. 3 pairs are" in message
+    assert "row 2; row 3; row 4, ..." in message
+    assert "Swap true and false (1 and 0)" in message
+    # by transitivity: 0 = 1, 1 = 2, yet 0 differs from 2; three times
+    lines = [f"{n}{a},{n}{b},{s}" for n in (1, 2, 3) for a, b, s in ("011", "121", "020")]
+    message = refusal(written(home, "left_1,right_1,same", *lines))
+    assert "row 4; row 7; row 10, ..." in message
+    with pytest.raises(DataError, match="the other way round"):
+        pairs_csv(home / "some.csv", skip_bad=True)
+
+
+def test_two_bad_rows_are_no_other_reading(home: Path) -> None:
+    path = written(home, "left_1,right_1,same", "1,1,0", "2,2,0", "1,2,0", "1,3,1")
+    assert problems(path) == [
+        "2: an item is said to differ from itself",
+        "3: an item is said to differ from itself",
+    ]

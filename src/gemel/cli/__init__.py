@@ -2,8 +2,8 @@
 
 import sys
 
-SAME, DIFFERENT, ERROR, INTERRUPTED = 0, 1, 2, 130
-"""Exit statuses: done or the same; different; an error; stopped by Ctrl-C."""
+SAME, DIFFERENT, ERROR, TOO_CLOSE, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses: done or the same; different; an error; too close to call; stopped by Ctrl-C."""
 
 
 def main() -> None:

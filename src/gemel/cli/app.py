@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gemel.cli import DIFFERENT, SAME
+from gemel.cli import DIFFERENT, SAME, TOO_CLOSE
 from gemel.cli.sources import HELP as DATA_HELP
 from gemel.errors import SettingsError
 
@@ -203,28 +203,76 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    model: Model,
+    data: Data,
+    false_accepts: Annotated[
+        float, typer.Option(help="The share of different pairs that may pass for the same.")
+    ] = 0.01,
+    prior: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of same pairs where the model will be used [default: 0.5 for items, "
+            "that among the pairs for a CSV of pairs]."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn what a distance means from data kept for this, and save it in the model file.
+
+    It gives the probability that a pair is the same, and the threshold for a chosen rate of false
+    accepts. Take data that the model was not trained on, and evaluate on others still.
+    """
+    import gemel
+    from gemel.cli.sources import open_source
+
+    loaded = gemel.load(model)
+    items = open_source(data, use="test", skip_bad=skip_bad)
+    found = gemel.calibrate(
+        loaded, items, false_accepts=false_accepts, prior=prior, seed=seed, skip_bad=skip_bad
+    )
+    loaded.save(model)
+    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else f"{found}\nsaved in {model}")
+
+
+@app.command()
 def compare(
     model: Model,
     left: Annotated[str, typer.Argument(metavar="A", help="One item: an image, or numbers.")],
     right: Annotated[str, typer.Argument(metavar="B", help="The other.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say how alike two items are. Exit status 0: the same, 1: different, 2: an error."""
+    """Say how alike two items are, and why.
+
+    Exit status 0: the same, 1: different, 2: an error, 3: too close to call, which only a
+    calibrated model says.
+    """
     import gemel
 
     loaded = gemel.load(model)
     found = loaded.compare(*(_item(loaded, text) for text in (left, right)))
     if as_json:
-        facts = {"distance": found.distance, "threshold": found.threshold, "same": found.same}
+        facts = {
+            "verdict": found.verdict,
+            "same": found.same,
+            "probability": found.probability,
+            "distance": found.distance,
+            "threshold": found.threshold,
+            "reason": found.reason,
+        }
         typer.echo(json.dumps(facts))
     else:
-        typer.echo(str(found))
-    if found.same is None:
+        typer.echo(f"{found}\n{found.reason}")
+    if found.verdict is None:
         raise SettingsError(
             "this model has no threshold, so it cannot say whether they are the same: it was "
-            "trained with nothing held out. Train with --validation 0.1"
+            "trained with nothing held out. Train with --validation 0.1, or calibrate it: "
+            "gemel calibrate MODEL DATA"
         )
-    raise typer.Exit(SAME if found.same else DIFFERENT)
+    statuses = {"same": SAME, "different": DIFFERENT, "too close to call": TOO_CLOSE}
+    raise typer.Exit(statuses[found.verdict])
 
 
 @app.command()

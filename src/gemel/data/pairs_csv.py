@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gemel.checks import check_both_kinds, settle
+from gemel.checks import check_both_kinds, refuse_flipped, settle
 from gemel.data.numbers import numbers_in
 from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
 from gemel.items import Kind, Pairs, Side
@@ -38,7 +38,9 @@ def pairs_csv(
         name: the name of the pairs; unless given, that of the file without its end.
 
     Raises:
-        DataError: the file is no such CSV, or all its pairs are the same, or all different.
+        DataError: the file is no such CSV; all its pairs are the same, or all different; or `same`
+            seems to be the other way round, as three rows or more contradict others (an item
+            differs from itself, or a is b, b is c, a is not c) and none does if read so.
         BadItemsError: rows with more or fewer cells than the header, a picture that is missing,
             `same` with another value, a number that is none or not finite, sides of other lengths
             than most, the same row twice, rows that contradict each other.
@@ -54,6 +56,7 @@ def pairs_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -
     found = [_pair(row, readers, bad) for row in table.rows]
     _check_lengths([pair for pair in found if pair.number not in bad.numbers], readers, bad)
     numbers = bad.numbers
+    _check_sense(table, [pair for pair in found if pair.number not in numbers])
     _check_repeats([pair for pair in found if pair.number not in numbers], bad)
     skipped = settle(str(table.path), bad.problems, skip_bad=skip_bad)
     numbers = bad.numbers
@@ -195,6 +198,20 @@ def _check_lengths(pairs: Sequence[_Pair], readers: dict[Side, _Reader], bad: Ba
                 f"its numbers: {told[0]}, where most rows have {told[1]}",
                 "give all of one side equally many numbers",
             )
+
+
+def _check_sense(table: Table, pairs: Sequence[_Pair]) -> None:
+    """Refuse rows that contradict each other, and would not if `same` were the other way round."""
+    place: dict[Hashable, int] = {}
+    sides = [place.setdefault(side.key, len(place)) for p in pairs for side in (p.left, p.right)]
+    left, right = np.array(sides, dtype=np.int64).reshape(-1, 2).T
+    refuse_flipped(
+        left,
+        right,
+        np.array([pair.same for pair in pairs], dtype=np.bool_),
+        source=str(table.path),
+        name=lambda pair: f"row {pairs[pair].number}",
+    )
 
 
 def _check_repeats(pairs: Sequence[_Pair], bad: BadRows) -> None:

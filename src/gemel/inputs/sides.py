@@ -78,6 +78,10 @@ class PreparedSides:
         """The items that stand on `side`."""
         return self._sides[side]
 
+    def places(self, side: Side) -> Indices:
+        """[N] the place of each item in `of(side)`; -1 where it does not stand on that side."""
+        return self._rows[side]
+
     def rows(self, side: Side, items: Indices) -> Indices:
         """The places of the items numbered `items` in `of(side)`.
 

@@ -17,6 +17,7 @@ from gemel.errors import Problem, SettingsError, TrainingError
 from gemel.inputs import input_of
 from gemel.inputs.reading import SIDES
 from gemel.items import Items, Pairs
+from gemel.leaks import digests, marks
 from gemel.model import Siamese
 from gemel.sampling import Sampler
 from gemel.training import checkpoint
@@ -175,6 +176,7 @@ def fit(
         stopped = run.loop(reporter)
     if stopped == INTERRUPTED:
         keeper.save(state)
+    model.trained_on = marks(train, digests(data))
     _finish(model, train, state, loss, seed, validator, out if first else None)
     if stopped == INTERRUPTED:
         raise KeyboardInterrupt
@@ -308,6 +310,7 @@ def _finish(
     if state.best_weights:
         model.load_state_dict(state.best_weights)
     model.threshold = None if validator is None else validator.threshold()
+    model.calibration = model.calibrated_on = None  # of the weights that were
     model.training_summary = {
         "data": train.name,
         "items": len(train.values),

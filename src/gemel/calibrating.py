@@ -1,0 +1,92 @@
+"""A model and validation data to a calibration, which the model keeps."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gemel.checks import check_sense, identities
+from gemel.embedded import Embedded
+from gemel.evaluation.calibration import Calibration, fit_calibration
+from gemel.inputs import read_items
+from gemel.items import Indices, Items, Pairs
+from gemel.leaks import digests, marks, warn_of_training
+from gemel.measure import item_pairs
+from gemel.model import Siamese
+
+MOST_DIFFERENT = 50_000
+"""How many different pairs are drawn from labelled items, at most: low rates need many."""
+
+
+def calibrate(
+    model: Siamese,
+    data: Items | Pairs,
+    *,
+    false_accepts: float | int = 0.01,
+    prior: float | int | None = None,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> Calibration:
+    """Learn what `model`'s distances mean from validation data, and keep it in the model.
+
+    Sets `model.calibration`, `model.threshold` and `model.calibrated_on`: digests of the items, so
+    that `evaluate` refuses to judge the calibration on them. The fingerprint stays as it is.
+
+    Args:
+        model: what is calibrated.
+        data: items or pairs that it was not trained on. From items, up to 10,000 same and 50,000
+            different pairs are drawn.
+        false_accepts: the share of different pairs that may be taken for the same.
+        prior: the share of same pairs where the model will be used. Default: 0.5 for items, the
+            share among the pairs for pairs.
+        seed: of the drawn pairs, and of the folds.
+        skip_bad: go on without items that cannot be read.
+
+    Returns:
+        The calibration; its `warnings` say where the data were trained on.
+
+    Raises:
+        BadItemsError: items that cannot be read.
+        DataError: `same` seems to be the other way round.
+        EvaluationError: too few pairs for the rate; see `fit_calibration`.
+        SettingsError: a rate that is not above 0 and at most 0.5, or a prior that is not between
+            0 and 1.
+    """
+    known, prepared = read_items(model.input, data, skip_bad=skip_bad)
+    items = digests(prepared)
+    warnings = () if model.trained_on is None else warn_of_training(model.trained_on, known, items)
+    if isinstance(known, Pairs):
+        check_sense(known, content=items)
+        left, right, same = known.left, known.right, known.same
+        identity = identities(known.left, known.right, known.same, len(known.values))
+    else:
+        left, right, same = _drawn_pairs(known, seed)
+        identity = known.class_ids
+        prior = 0.5 if prior is None else prior
+    found = fit_calibration(
+        Embedded(model, prepared).distances(left, right),
+        same,
+        false_accepts=false_accepts,
+        prior=prior,
+        left_identity=identity[left],
+        right_identity=identity[right],
+        split=known.name,
+        seed=seed,
+        warnings=warnings,
+    )
+    model.calibration, model.threshold = found, found.threshold
+    model.calibrated_on = marks(known, items)
+    return found
+
+
+def _drawn_pairs(items: Items, seed: int) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """Same pairs as `item_pairs` draws them, and more different ones: left, right and same [M]."""
+    left, right, same = item_pairs(items, seed=seed)
+    generator = np.random.default_rng([seed, 1])
+    others = np.sort(generator.integers(0, len(items), (2 * MOST_DIFFERENT, 2)), axis=1)
+    others = others[items.class_ids[others[:, 0]] != items.class_ids[others[:, 1]]]
+    _, first = np.unique(others, axis=0, return_index=True)
+    others = others[np.sort(first)[:MOST_DIFFERENT]]
+    return (
+        np.concatenate([left[same], others[:, 0]]),
+        np.concatenate([right[same], others[:, 1]]),
+        np.repeat([True, False], [int(same.sum()), len(others)]),
+    )

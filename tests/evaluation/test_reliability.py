@@ -1,0 +1,131 @@
+"""Reliability and calibration error, against loops over the pairs."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemel.errors import EvaluationError, SettingsError
+from gemel.evaluation import wilson
+from gemel.evaluation.reliability import calibration_error, reliability
+
+
+def stated(seed: int = 0, count: int = 600) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    probability = generator.random(count)
+    return probability, generator.random(count) < probability
+
+
+class TestReliability:
+    def test_against_a_loop(self) -> None:
+        probability, same = stated()
+        order = np.argsort(probability)
+        points = reliability(probability, same, bins=6)
+        for number, point in enumerate(points):
+            rows = order[100 * number : 100 * (number + 1)]
+            assert point.count == 100
+            assert point.stated == pytest.approx(probability[rows].mean())
+            assert point.found == pytest.approx(same[rows].mean())
+            span = wilson(int(same[rows].sum()), 100)
+            assert (point.low, point.high) == (span.low, span.high)
+
+    @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1), st.integers(1, 9))
+    def test_all_pairs_are_there_and_equal_ones_together(
+        self, pairs: list[tuple[int, bool]], bins: int
+    ) -> None:
+        probability = np.array([p for p, _ in pairs]) / 6
+        same = np.array([s for _, s in pairs])
+        points = reliability(probability, same, bins=bins)
+        assert sum(point.count for point in points) == len(pairs)
+        assert len(points) <= min(bins, len(set(probability)))
+        assert sum(point.found * point.count for point in points) == pytest.approx(same.sum())
+        means = [point.stated for point in points]
+        assert means == sorted(set(means))
+        if bins == 1:
+            assert points[0].stated == pytest.approx(probability.mean())
+
+
+class TestCalibrationError:
+    def test_against_its_definition(self) -> None:
+        probability, same = stated()
+        wrong = probability**2
+        found = calibration_error(wrong, same, split="test", seed=0)
+        points = reliability(wrong, same)
+        wanted = sum(p.count / 600 * abs(p.stated - p.found) for p in points)
+        assert found.value == pytest.approx(wanted)
+        assert found.low < found.value < found.high
+        assert (found.count, found.unit, found.split, found.seed) == (600, "pairs", "test", 0)
+        assert found.method.startswith("inverted bootstrap over 600 pairs")
+
+    def test_takes_off_what_chance_adds(self) -> None:
+        """Right probabilities have an error of 0, which the interval holds; wrong ones do not."""
+        holds = []
+        for seed in range(40):
+            probability, same = stated(seed, 300)
+            found = calibration_error(probability, same, split="t", seed=seed, draws=200)
+            holds.append(found.low <= 0.0)
+            assert found.value > 0.0
+        assert sum(holds) >= 36
+        probability, same = stated(0, 3000)
+        wrong = calibration_error(probability**3, same, split="t", seed=0, draws=200)
+        truth = 0.5 - 0.25  # the mean of p - p ** 3
+        assert 0 < wrong.low < truth < wrong.high
+
+    def test_clusters_widen_it(self) -> None:
+        probability, same = stated()
+        plain = calibration_error(probability**2, same, split="t", seed=0)
+        tenfold = calibration_error(
+            np.repeat(probability, 10) ** 2,
+            np.repeat(same, 10),
+            clusters=np.repeat(np.arange(600), 10),
+            cluster_unit="subjects",
+            split="t",
+            seed=0,
+        )
+        assert tenfold.value == pytest.approx(plain.value)
+        assert tenfold.high - tenfold.low == pytest.approx(plain.high - plain.low, rel=0.01)
+        assert "600 subjects" in tenfold.method
+
+    def test_an_end_is_where_the_found_error_is_no_surprise(self) -> None:
+        """One bin of n pairs: the error is |mean|, and its ends those of a normal mean."""
+        generator = np.random.default_rng(0)
+        same = generator.random(400) < 0.5
+        found = calibration_error(np.full(400, 0.75), same, split="t", seed=0, draws=4000)
+        spread = 1.96 * same.std() / 20
+        assert found.value == pytest.approx(abs(0.75 - same.mean()))
+        assert found.low == pytest.approx(found.value - spread, abs=0.004)
+        assert found.high == pytest.approx(found.value + spread, abs=0.004)
+
+    def test_few_clusters_have_no_interval(self) -> None:
+        probability, same = stated()
+        found = calibration_error(
+            probability, same, clusters=np.arange(600) % 4, cluster_unit="sites", split="t", seed=0
+        )
+        assert np.isnan(found.low)
+        assert found.method == "no interval: 4 sites, 5 or more are needed"
+
+    def test_all_right_and_sure(self) -> None:
+        same = np.ones(50, dtype=bool)
+        found = calibration_error(same.astype(float), same, split="t", seed=0)
+        span = wilson(0, 50)
+        assert (found.value, found.low, found.high) == (0, span.low, span.high)
+        assert "all bootstrap draws are alike" in found.method
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("probability", "same"),
+        [([0.5], [1]), ([0.5, 0.5], [True]), ([], np.empty(0, bool)), ([[0.5]], [[True]])],
+    )
+    def test_shapes(self, probability: list[float], same: list[bool]) -> None:
+        with pytest.raises(EvaluationError, match=r"must be \[N\]"):
+            reliability(probability, same)
+
+    @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
+    def test_no_probability(self, value: float) -> None:
+        with pytest.raises(EvaluationError, match=r"1 of 2 .* the first at pair 1"):
+            calibration_error([0.5, value], [True, False], split="t", seed=0)
+
+    def test_no_bin(self) -> None:
+        with pytest.raises(SettingsError, match="`bins` must be 1 or more"):
+            reliability([0.5], [True], bins=0)

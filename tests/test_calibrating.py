@@ -1,0 +1,239 @@
+"""A model is calibrated, saved, loaded and judged: on other items than it was calibrated on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+import gemel
+from gemel import Items, Pairs, Siamese, inputs, measure, metrics
+from gemel.calibrating import _drawn_pairs
+from gemel.errors import DataError, EvaluationError, ModelFileError
+from gemel.evaluation.calibration import fit_calibration
+from gemel.leaks import digests, marks
+from gemel.inputs import read_items
+
+
+@pytest.fixture
+def pixels() -> Siamese:
+    """Nearest pixels, as a model without weights."""
+    return Siamese(inputs.Images(16, channels=1), nn.Flatten(), metrics.Euclidean())
+
+
+@pytest.fixture(scope="module")
+def halves(symbols: Items) -> tuple[Items, Items]:
+    return symbols.split_classes(0.5, seed=0)
+
+
+def as_pairs(items: Items, count: int = 150) -> Pairs:
+    left, right, same = measure.item_pairs(items, most=count, seed=0)
+    return Pairs(items.values, left, right, same, name="table")
+
+
+class TestCalibrate:
+    def test_against_distances_by_hand(self, halves: tuple[Items, Items], pixels: Siamese) -> None:
+        items = halves[0]
+        before = pixels.fingerprint
+        found = gemel.calibrate(pixels, items, false_accepts=0.05, seed=3)
+        left, right, same = _drawn_pairs(items, 3)
+        rows = np.asarray(items.values, dtype=np.float32).reshape(len(items), -1) / 255
+        ids = items.class_ids
+        wanted = fit_calibration(
+            np.linalg.norm(rows[left] - rows[right], axis=1),
+            same,
+            false_accepts=0.05,
+            prior=0.5,
+            left_identity=ids[left],
+            right_identity=ids[right],
+            split=items.name,
+            seed=3,
+        )
+        assert found.threshold == pytest.approx(wanted.threshold, rel=1e-5)
+        assert found.accepted == wanted.accepted
+        assert found.effective_count == pytest.approx(wanted.effective_count)
+        assert found.log_loss[0][1] == pytest.approx(wanted.log_loss[0][1], rel=1e-3)
+        assert found.prior == 0.5
+        assert (pixels.calibration, pixels.threshold) == (found, found.threshold)
+        assert pixels.fingerprint == before
+
+    def test_pairs_keep_their_share(self, halves: tuple[Items, Items], pixels: Siamese) -> None:
+        pairs = as_pairs(halves[0])
+        pairs = pairs.take(np.arange(len(pairs)) >= 50)
+        found = gemel.calibrate(pixels, pairs, false_accepts=0.1)
+        assert found.prior == found.share == pairs.same.mean() < 0.5
+        assert found.different_count == (~pairs.same).sum()
+        assert "identities counted" in found.method
+        assert gemel.calibrate(pixels, pairs, false_accepts=0.1, prior=0.01).prior == 0.01
+
+    def test_flipped_pairs_of_equal_pictures(
+        self, halves: tuple[Items, Items], pixels: Siamese
+    ) -> None:
+        """Copies of one picture are equal once they are read; here they are said to differ."""
+        values = [np.asarray(value) for value in halves[0].values[:8]]
+        copies = [value.copy() for value in values]
+        left = np.concatenate([np.arange(8), np.arange(4)])
+        right = np.concatenate([8 + np.arange(8), 4 + np.arange(4)])
+        pairs = Pairs([*values, *copies], left, right, np.arange(12) >= 8, name="flipped")
+        for judge in (gemel.calibrate, gemel.evaluate):
+            with pytest.raises(DataError, match="flipped: `same` seems to be the other way round"):
+                judge(pixels, pairs)
+
+    def test_trained_items_are_said(self, halves: tuple[Items, Items], pixels: Siamese) -> None:
+        items = halves[0]
+        read = read_items(pixels.input, items)[1]
+        pixels.trained_on = marks(items, digests(read))
+        found = gemel.calibrate(pixels, items, false_accepts=0.05)
+        assert found.warnings[0].startswith(f"{len(items)} of the {len(items)} items of")
+        assert "warning: 18 of the 18 classes of" in str(found)
+        assert gemel.calibrate(pixels, halves[1], false_accepts=0.05).warnings == ()
+
+    def test_other_weights_have_other_distances(
+        self, halves: tuple[Items, Items], pixels: Siamese, small_model: Siamese
+    ) -> None:
+        small_model.calibration = gemel.calibrate(pixels, halves[0], false_accepts=0.05)
+        small_model.calibrated_on = pixels.calibrated_on
+        gemel.fit(small_model, halves[0], steps=1, validation=None)
+        assert small_model.calibration is small_model.calibrated_on is None
+
+    def test_too_few(self, halves: tuple[Items, Items], pixels: Siamese) -> None:
+        with pytest.raises(EvaluationError, match="needs 36,887 or more different pairs"):
+            gemel.calibrate(pixels, halves[0], false_accepts=1e-4)
+        assert pixels.calibration is None
+
+
+class TestDrawnPairs:
+    def test_kinds_and_each_once(self, symbols: Items) -> None:
+        left, right, same = _drawn_pairs(symbols, 0)
+        assert ((symbols.class_ids[left] == symbols.class_ids[right]) == same).all()
+        assert len({frozenset(p) for p in zip(left.tolist(), right.tolist(), strict=True)}) == len(
+            same
+        )
+        couples = len(symbols) * (len(symbols) - 1) // 2
+        assert 0.9 * couples < len(same) < couples
+        assert not np.array_equal(left, _drawn_pairs(symbols, 1)[0])
+
+
+class TestEvaluate:
+    def test_refuses_what_was_calibrated_on(
+        self, halves: tuple[Items, Items], pixels: Siamese, symbols: Items
+    ) -> None:
+        first, second = halves
+        gemel.calibrate(pixels, first, false_accepts=0.05)
+        with pytest.raises(EvaluationError, match="calibration on the pairs it is judged on"):
+            gemel.evaluate(pixels, first, trials=20)
+        assert gemel.evaluate(pixels, second, trials=20).warnings == ()
+        most = np.concatenate(
+            [np.arange(30), np.flatnonzero(np.isin(symbols.labels, second.classes))]
+        )
+        mixed = symbols.take(np.unique(most))
+        (warning,) = gemel.evaluate(pixels, mixed, trials=20).warnings
+        assert "were calibrated on" in warning
+        pixels.calibration = None
+        assert gemel.evaluate(pixels, first, trials=20).warnings == ()
+
+    def test_warns_of_what_was_trained_on(self, symbols: Items, small_model: Siamese) -> None:
+        train, unseen = symbols.split_classes(0.5, seed=0)
+        gemel.fit(small_model, train, steps=1, validation=None)
+        found = gemel.evaluate(small_model, train, trials=20)
+        assert len(found.warnings) == 2
+        assert found.as_dict()["warnings"] == list(found.warnings)
+        assert f"\nwarning: {found.warnings[0]}\nwarning: {found.warnings[1]}" in str(found)
+        assert gemel.evaluate(small_model, unseen, trials=20).warnings == ()
+        left, right, same = measure.item_pairs(train, most=40, seed=0)
+        table = Pairs(train.values, left, right, same)
+        assert len(gemel.evaluate(small_model, table).warnings) == 1
+
+
+class TestFile:
+    def test_round_trip(
+        self,
+        halves: tuple[Items, Items],
+        pixels: Siamese,
+        small_model: Siamese,
+        tmp_path: Path,
+    ) -> None:
+        path = tmp_path / "a.gemel"
+        gemel.fit(small_model, halves[0], steps=1, validation=None)
+        small_model.calibration = gemel.calibrate(pixels, halves[1], false_accepts=0.05)
+        small_model.calibrated_on = pixels.calibrated_on
+        small_model.threshold = 1.5
+        small_model.save(path)
+        again = gemel.load(path)
+        assert again.calibration == small_model.calibration
+        assert again.threshold == small_model.threshold
+        assert again.fingerprint == small_model.fingerprint
+        for role in ("trained_on", "calibrated_on"):
+            for part in ("items", "classes"):
+                wanted = getattr(getattr(small_model, role), part)
+                np.testing.assert_array_equal(getattr(getattr(again, role), part), wanted)
+        with pytest.raises(EvaluationError, match="calibration on the pairs"):
+            gemel.evaluate(again, halves[1])
+
+    def test_nothing_to_keep(self, small_model: Siamese, tmp_path: Path) -> None:
+        small_model.save(tmp_path / "a.gemel")
+        again = gemel.load(tmp_path / "a.gemel")
+        assert again.calibration is again.trained_on is again.calibrated_on is None
+
+    def test_changed_digests_are_noticed(
+        self, halves: tuple[Items, Items], small_model: Siamese, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.gemel"
+        gemel.fit(small_model, halves[0], steps=1, validation=None)
+        small_model.save(path)
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata()
+        assert tensors["trained_on.items"].dtype == torch.int64
+        tensors["trained_on.items"][0] += 1
+        save_file(tensors, path, metadata=metadata)
+        with pytest.raises(ModelFileError, match="digests of its training items"):
+            gemel.load(path)
+
+    def test_a_file_from_before_calibrations(self, small_model: Siamese, tmp_path: Path) -> None:
+        import hashlib
+
+        path = tmp_path / "a.gemel"
+        small_model.save(path)
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads(file.metadata()["gemel"])
+        del facts["calibration"], facts["marks"]
+        text = json.dumps(facts)
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        save_file(tensors, path, metadata={"gemel": text, "checksum": checksum})
+        assert gemel.load(path).calibration is None
+
+
+class TestCompare:
+    def test_three_verdicts(self, halves: tuple[Items, Items], pixels: Siamese) -> None:
+        found = gemel.calibrate(pixels, halves[0], false_accepts=0.05)
+        values = halves[1].values
+        seen = set()
+        for other in range(len(values)):
+            said = pixels.compare(values[0], values[other])
+            assert said.verdict == found.decide(said.distance)
+            assert said.same is {"same": True, "different": False}.get(said.verdict or "")
+            assert said.probability == float(found.probability(said.distance))
+            assert said.reason == found.explain(said.distance)
+            assert str(said).startswith(f"{said.verdict} (distance {said.distance:.4f}, threshold ")
+            assert str(said).endswith(f"probability {said.probability:.3f})")
+            seen.add(said.verdict)
+        assert seen == {"same", "different", "too close to call"}
+
+    def test_without_a_calibration(self, symbols: Items, pixels: Siamese) -> None:
+        said = pixels.compare(symbols.values[0], symbols.values[9])
+        assert (said.verdict, said.same, said.probability) == (None, None, None)
+        assert "not calibrated" in said.reason
+        pixels.threshold = said.distance
+        said = pixels.compare(symbols.values[0], symbols.values[9])
+        assert (said.verdict, said.same) == ("same", True)
+        assert "is at or below" in said.reason
+        pixels.threshold = said.distance / 2
+        said = pixels.compare(symbols.values[0], symbols.values[9])
+        assert (said.verdict, said.same, said.probability) == ("different", False, None)
+        assert "is above" in said.reason
