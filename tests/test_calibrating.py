@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 import gemel
-from gemel import Items, Pairs, Siamese, inputs, measure, metrics
+from gemel import Items, Pairs, Siamese, inputs, metrics, trials
 from gemel.calibrating import _drawn_pairs
 from gemel.errors import DataError, EvaluationError, ModelFileError
 from gemel.evaluation.calibration import fit_calibration
-from gemel.leaks import digests, marks
 from gemel.inputs import read_items
+from gemel.leaks import digests, marks
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def halves(symbols: Items) -> tuple[Items, Items]:
 
 
 def as_pairs(items: Items, count: int = 150) -> Pairs:
-    left, right, same = measure.item_pairs(items, most=count, seed=0)
+    left, right, same = trials.item_pairs(items, most=count, seed=0)
     return Pairs(items.values, left, right, same, name="table")
 
 
@@ -144,7 +144,7 @@ class TestEvaluate:
         assert found.as_dict()["warnings"] == list(found.warnings)
         assert f"\nwarning: {found.warnings[0]}\nwarning: {found.warnings[1]}" in str(found)
         assert gemel.evaluate(small_model, unseen, trials=20).warnings == ()
-        left, right, same = measure.item_pairs(train, most=40, seed=0)
+        left, right, same = trials.item_pairs(train, most=40, seed=0)
         table = Pairs(train.values, left, right, same)
         assert len(gemel.evaluate(small_model, table).warnings) == 1
 

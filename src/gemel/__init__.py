@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         mining,
         sampling,
         training,
+        trials,
     )
     from gemel.calibrating import calibrate
     from gemel.errors import GemelError
@@ -53,6 +54,7 @@ __all__ = [
     "one_shot",
     "sampling",
     "training",
+    "trials",
 ]
 
 _HOME = {

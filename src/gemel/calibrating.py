@@ -9,8 +9,8 @@ from gemel.evaluation.calibration import Calibration, fit_calibration
 from gemel.inputs import read_items
 from gemel.items import Indices, Items, Pairs
 from gemel.leaks import digests, marks, warn_of_training
-from gemel.measure import item_pairs
 from gemel.model import Siamese
+from gemel.trials import item_pairs
 
 MOST_DIFFERENT = 50_000
 """How many different pairs are drawn from labelled items, at most: low rates need many."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from gemel import data, encoders, inputs, measure, metrics
+from gemel import data, encoders, inputs, measure, metrics, trials
 from gemel.embedded import Embedded
 from gemel.evaluation import Episodes, Figure, roc, verification
 from gemel.inputs import read_items
@@ -143,7 +143,7 @@ def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None
     shown, curves = [], {}
     for name, items in tests.items():
         shown.append(_episode(model, items, name.split(",")[0], seed))
-        left, right, same = measure.item_pairs(items, seed=seed)
+        left, right, same = trials.item_pairs(items, seed=seed)
         distance = Embedded(model, read_items(model.input, items)[1]).distances(left, right)
         judged = verification(distance, same, split=items.name, seed=seed, draws=200)
         curves[name.split(",")[0]] = (roc(distance, same), judged.auc)
@@ -159,7 +159,7 @@ def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None
 def _episode(model: Siamese, items: Items, title: str, seed: int) -> pictures.Episode:
     """One support set, asked twice for each way, as a picture."""
     ways, queries = 10, 20
-    drawn: Episodes = measure.draw_item_episodes(
+    drawn: Episodes = trials.draw_item_episodes(
         items,
         ways=ways,
         shots=1,

@@ -49,13 +49,16 @@ class Embedded:
 
     def to_all(self, queries: Indices) -> NDArray[np.float32]:
         """[Q, N] from each item of `queries` [Q] to every item."""
-        every = np.arange(len(self.prepared))
+        return self.to_some(queries, np.arange(len(self.prepared)))
+
+    def to_some(self, queries: Indices, references: Indices) -> NDArray[np.float32]:
+        """[Q, R] from each item of `queries` [Q] to each of `references` [R]."""
         if self.model.is_joint:
-            pairs = np.repeat(queries, len(every)), np.tile(every, len(queries))
-            return self.distances(*pairs).reshape(len(queries), len(every))
+            pairs = np.repeat(queries, len(references)), np.tile(references, len(queries))
+            return self.distances(*pairs).reshape(len(queries), len(references))
         found = self.model.distances(
             torch.from_numpy(self.vectors("left")[self.prepared.rows("left", queries)]),
-            torch.from_numpy(self.vectors("right")[self.prepared.rows("right", every)]),
+            torch.from_numpy(self.vectors("right")[self.prepared.rows("right", references)]),
         )
         return np.asarray(found.numpy(), dtype=np.float32)
 

@@ -8,61 +8,108 @@ from numpy.typing import NDArray
 
 from gemel.checks import check_sense
 from gemel.embedded import Embedded
-from gemel.errors import EvaluationError, Problem
+from gemel.errors import Problem
 from gemel.evaluation import (
-    Episodes,
     Figure,
+    GroupVerification,
+    Identification,
+    Refused,
+    Retrieval,
     Verification,
     accuracy,
-    draw_episodes,
     fixed_trials,
+    identification,
     one_shot_credit,
     retrieval,
     verification,
+    verification_by_group,
 )
-from gemel.evaluation.retrieval import Retrieval
+from gemel.evaluation.reliability import calibration_error
 from gemel.inputs import AnyPrepared, read_items
 from gemel.items import Indices, Items, Pairs
 from gemel.leaks import digests, refuse_calibrated, warn_of_training
 from gemel.model import Siamese
+from gemel.trials import default_ways, draw_item_episodes, gallery_and_probes, item_pairs
 
-MOST_PAIRS = 10_000
-"""How many pairs of each kind verification draws from labelled items, at most."""
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The pairs that verification judged, to look at.
+
+    Attributes:
+        data: the items they are of, or the table of pairs, less what could not be read.
+        embedded: the items as the model sees them.
+        left: [M] the left item of each pair.
+        right: [M] its right item.
+        same: [M] True where both show the same thing.
+        distance: [M] what the model says.
+    """
+
+    data: Items | Pairs
+    embedded: Embedded
+    left: Indices
+    right: Indices
+    same: NDArray[np.bool_]
+    distance: NDArray[np.float32]
+
+    @property
+    def identities(self) -> tuple[Indices | None, Indices | None]:
+        """[M] the class of each left item, and of each right one; None for a table of pairs."""
+        if isinstance(self.data, Pairs):
+            return None, None
+        return self.data.class_ids[self.left], self.data.class_ids[self.right]
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `evaluate` measured.
+    """What `evaluate` measured. What the data do not allow is None.
 
     Attributes:
         verification: are these two the same?
-        episodes: N-way K-shot accuracy; None for a table of pairs.
-        retrieval: which items of the rest are of the query's class; None for a table of pairs.
+        groups: the same for each group of the items, at the model's threshold.
+        calibration_error: how far the model's probabilities are from the shares found.
+        episodes: N-way K-shot accuracy.
+        identification: which enrolled class is it, if any, from one reference of half of them?
+        retrieval: which items of the rest are of the query's class?
+        judged: the pairs that were judged.
         skipped: the bad items that were left out.
         warnings: what makes the figures flatter, such as items that were trained on.
     """
 
     verification: Verification
+    groups: GroupVerification | None
+    calibration_error: Figure | None
     episodes: Figure | None
+    identification: Identification | None
     retrieval: Retrieval | None
+    judged: Judged
     skipped: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """All figures there are."""
+        """All figures there are, those of the groups apart."""
         return (
             *self.verification.figures,
-            *([] if self.episodes is None else [self.episodes]),
-            *([] if self.retrieval is None else self.retrieval.figures),
+            *(one for one in (self.calibration_error, self.episodes) if one is not None),
+            *(() if self.identification is None else self.identification.figures),
+            *(() if self.retrieval is None else self.retrieval.figures),
+        )
+
+    @property
+    def refused(self) -> tuple[Refused, ...]:
+        """The figures that the data do not support, and why."""
+        return (
+            *self.verification.refused,
+            *(() if self.identification is None else self.identification.refused),
         )
 
     def __str__(self) -> str:
-        parts: list[str] = [str(self.verification)]
-        if self.episodes is not None:
-            parts.append(f"{self.episodes}\n95 % interval: {self.episodes.method}")
-        if self.retrieval is not None:
-            parts.append(str(self.retrieval))
+        parts = [str(self.verification)]
+        for one in (self.calibration_error, self.episodes):
+            parts += [] if one is None else [f"{one}\n95 % interval: {one.method}"]
+        several = (self.groups, self.identification, self.retrieval)
+        parts += [str(one) for one in several if one is not None]
         if self.skipped:
             parts.append(f"went on without {len(self.skipped)} bad items:")
             parts += [f"  {problem}" for problem in self.skipped]
@@ -73,6 +120,8 @@ class Evaluation:
         """For JSON: every figure with its interval, count, seed and split."""
         return {
             "figures": [figure.as_dict() for figure in self.figures],
+            "refused": [one.as_dict() for one in self.refused],
+            "groups": None if self.groups is None else self.groups.as_dict(),
             "threshold": self.verification.threshold,
             "same": self.verification.same_count,
             "different": self.verification.different_count,
@@ -93,7 +142,7 @@ def evaluate(
     seed: int = 0,
     skip_bad: bool = False,
 ) -> Evaluation:
-    """Verification, episodes and retrieval of `model` on `data`.
+    """Verification, episodes, identification and retrieval of `model` on `data`.
 
     Args:
         model: what is measured.
@@ -114,27 +163,48 @@ def evaluate(
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
     warnings = _leaks(model, known, prepared)
     embedded = Embedded(model, prepared)
-    skipped = data.skipped + prepared.skipped
-    if isinstance(known, Pairs):
-        judged = _verify(embedded, (known.left, known.right, known.same), None, known.name, seed)
-        return Evaluation(judged, None, None, skipped, warnings)
-    left, right, same = item_pairs(known, seed=seed)
+    judged = _judge(embedded, known, seed)
+    items = known if isinstance(known, Items) else None
+    search = None if model.is_joint else items  # every two items would be a run of the network
     return Evaluation(
-        _verify(embedded, (left, right, same), known.class_ids, known.name, seed),
-        one_shot_of(
+        verification=_verify(judged, seed),
+        groups=None if items is None else _by_group(judged, items, seed),
+        calibration_error=_calibration_error(judged, seed),
+        episodes=None
+        if items is None
+        else one_shot_of(
             embedded,
-            known,
+            items,
             ways=ways,
             shots=shots,
             trials=trials,
             within_groups=within_groups,
             seed=seed,
         ),
-        None
-        if model.is_joint  # a run of the network for every two items
-        else retrieval(embedded.to_all, known.class_ids, split=known.name, seed=seed),
-        skipped,
-        warnings,
+        identification=None if search is None else identify_of(embedded, search, seed=seed),
+        retrieval=None
+        if search is None
+        else retrieval(embedded.to_all, search.class_ids, split=search.name, seed=seed),
+        judged=judged,
+        skipped=data.skipped + prepared.skipped,
+        warnings=warnings,
+    )
+
+
+def identify_of(embedded: Embedded, items: Items, *, seed: int) -> Identification | None:
+    """Probes against a gallery of one reference each of half of the classes.
+
+    None where fewer than two classes have two items.
+    """
+    if (np.bincount(items.class_ids) > 1).sum() < 2:
+        return None
+    gallery, probes = gallery_and_probes(items, seed=seed)
+    return identification(
+        embedded.to_some(probes, gallery),
+        items.labels[gallery],
+        items.labels[probes],
+        split=items.name,
+        seed=seed,
     )
 
 
@@ -211,93 +281,6 @@ def one_shot_of(
     )
 
 
-def draw_item_episodes(
-    items: Items,
-    *,
-    ways: int,
-    shots: int,
-    trials: int,
-    within_groups: bool,
-    seed: int,
-    queries: int | None = None,
-) -> Episodes:
-    """Episodes of `items`; where a drawer is known, references are by one and the query by another.
-
-    Raises:
-        EvaluationError: too few classes have enough items.
-    """
-    return draw_episodes(
-        items.class_ids,
-        ways=ways,
-        shots=shots,
-        trials=trials,
-        groups=items.groups,
-        within_groups=within_groups,
-        drawers=items.details.get("drawer") if shots == 1 and queries is None else None,
-        queries=queries,
-        seed=seed,
-    )
-
-
-def default_ways(items: Items, *, within_groups: bool, shots: int = 1) -> int:
-    """20, or as many classes as have `shots` + 1 items: of one group where trials stay within."""
-    able = np.bincount(items.class_ids, minlength=len(items.classes)) > shots  # [classes]
-    if not within_groups:
-        return max(2, min(20, int(able.sum())))
-    _, group = np.unique(items.class_groups, return_inverse=True)  # [classes]
-    return max(2, min(20, int(np.bincount(group[able], minlength=1).max())))
-
-
-def item_pairs(
-    items: Items, *, most: int = MOST_PAIRS, seed: int = 0
-) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """Up to `most` pairs of each kind, drawn from labelled items: left [M], right [M], same [M].
-
-    There are equally many of both kinds, and no pair comes twice. A same pair is drawn by item,
-    then by another item of its class, so that no class is left out; a different pair by two
-    items. No item is paired with itself.
-
-    Raises:
-        EvaluationError: no class has two items, or there is one class only.
-    """
-    ids = items.class_ids
-    counts = np.bincount(ids)
-    paired = np.flatnonzero(counts[ids] > 1)
-    if not len(paired) or len(counts) < 2:
-        raise EvaluationError(
-            f"{items.name} has {len(counts)} classes, of which {(counts > 1).sum()} have two or "
-            "more items; verification needs two classes, and one class with two items"
-        )
-    generator = np.random.default_rng(seed)
-    count = min(2 * most, 10 * len(items))
-    order = np.argsort(ids, kind="stable")
-    place = np.empty(len(ids), dtype=np.int64)
-    place[order] = np.arange(len(ids))
-    start = np.searchsorted(ids[order], np.arange(len(counts)))  # [classes]
-
-    left = np.resize(generator.permutation(paired), count)
-    size, first = counts[ids[left]], start[ids[left]]
-    step = generator.integers(1, size)  # another member, never the item itself
-    right = order[first + (place[left] - first + step) % size]
-
-    other = np.resize(generator.permutation(len(ids)), count)
-    outside = len(ids) - counts[ids[other]]
-    jump = generator.integers(0, outside)  # over the item's own class
-    against = order[(start[ids[other]] + counts[ids[other]] + jump) % len(ids)]
-    same_pairs = _distinct(left, right)
-    different_pairs = _distinct(other, against)
-    each = min(most, len(same_pairs), len(different_pairs))
-    pairs = np.concatenate([same_pairs[:each], different_pairs[:each]])
-    return pairs[:, 0], pairs[:, 1], np.repeat([True, False], each)
-
-
-def _distinct(left: Indices, right: Indices) -> Indices:
-    """The pairs [M, 2] in their order, each once, whichever side its items stand on."""
-    pairs = np.stack([left, right], axis=1)
-    _, first = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
-    return pairs[np.sort(first)]
-
-
 def lake(model: Siamese, runs: Any) -> Figure:
     """The share of Lake's published 20-way one-shot trials that `model` gets right.
 
@@ -325,21 +308,64 @@ def lake(model: Siamese, runs: Any) -> Figure:
     )
 
 
-def _verify(
-    embedded: Embedded,
-    pairs: tuple[Indices, Indices, NDArray[np.bool_]],
-    identities: Indices | None,
-    split: str,
-    seed: int,
-) -> Verification:
-    """Judge pairs (left [M], right [M], same [M]) of items whose `identities` [N] are known."""
+def _judge(embedded: Embedded, data: Items | Pairs, seed: int) -> Judged:
+    """The pairs of a table, or pairs drawn from items, and their distances."""
+    pairs = (
+        (data.left, data.right, data.same)
+        if isinstance(data, Pairs)
+        else item_pairs(data, seed=seed)
+    )
     left, right, same = pairs
+    return Judged(data, embedded, left, right, same, embedded.distances(left, right))
+
+
+def _verify(judged: Judged, seed: int) -> Verification:
+    left, right = judged.identities
     return verification(
-        embedded.distances(left, right),
+        judged.distance,
+        judged.same,
+        threshold=judged.embedded.model.threshold,
+        left_identity=left,
+        right_identity=right,
+        split=judged.data.name,
+        seed=seed,
+    )
+
+
+def _by_group(judged: Judged, items: Items, seed: int) -> GroupVerification | None:
+    """The pairs inside each group, at the model's threshold; None without either."""
+    threshold = judged.embedded.model.threshold
+    if threshold is None or items.groups is None or len(set(items.class_groups)) < 2:
+        return None
+    groups = items.groups[judged.left]
+    inside = groups == items.groups[judged.right]
+    same = judged.same[inside]
+    if not same.any() or same.all():
+        return None
+    left, right = judged.identities
+    return verification_by_group(
+        judged.distance[inside],
         same,
-        threshold=embedded.model.threshold,
-        left_identity=None if identities is None else identities[left],
-        right_identity=None if identities is None else identities[right],
-        split=split,
+        groups[inside],
+        threshold=threshold,
+        left_identity=None if left is None else left[inside],
+        right_identity=None if right is None else right[inside],
+        split=items.name,
+        seed=seed,
+    )
+
+
+def _calibration_error(judged: Judged, seed: int) -> Figure | None:
+    """Of the model's probabilities, for the prior that the judged pairs have."""
+    known = judged.embedded.model.calibration
+    if known is None:
+        return None
+    left, _ = judged.identities
+    return calibration_error(
+        known.probability(judged.distance, prior=float(judged.same.mean())),
+        judged.same,
+        clusters=left,
+        cluster_unit="pairs" if left is None else "identities of left items",
+        split=judged.data.name,
         seed=seed,
     )

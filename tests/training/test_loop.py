@@ -77,7 +77,7 @@ class TestLearning:
         assert done.history[-1]["loss"] < done.history[0]["loss"]
 
     def test_learns_from_pairs(self, symbols: Items) -> None:
-        left, right, same = gemel.measure.item_pairs(symbols, most=300, seed=0)
+        left, right, same = gemel.trials.item_pairs(symbols, most=300, seed=0)
         pairs = Pairs(symbols.values, left, right, same)
         model = fresh()
         before = gemel.evaluate(model, pairs).verification.auc.value

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gemel import Items, Pairs, Siamese, inputs, measure
+from gemel import Items, Pairs, Siamese, inputs, measure, trials
 from gemel.errors import BadItemsError
 from gemel.inputs import read_items
 from gemel.training.validation import Validator, hold_out, hold_out_items, read_both
@@ -66,7 +66,7 @@ def test_items_of_known_classes(symbols: Items) -> None:
 
 
 def test_pairs_by_pair(symbols: Items) -> None:
-    left, right, same = measure.item_pairs(symbols, most=50, seed=0)
+    left, right, same = trials.item_pairs(symbols, most=50, seed=0)
     kept, held = hold_out_items(Pairs(symbols.values, left, right, same), 0.2, 0)
     assert isinstance(held, Pairs)
     assert (len(kept), len(held)) == (80, 20)
@@ -75,12 +75,12 @@ def test_pairs_by_pair(symbols: Items) -> None:
 
 @pytest.mark.parametrize("as_pairs", [True, False])
 def test_figure_and_threshold(symbols: Items, small_model: Siamese, as_pairs: bool) -> None:
-    left, right, same = measure.item_pairs(symbols, most=200, seed=0)
+    left, right, same = trials.item_pairs(symbols, most=200, seed=0)
     held: Items | Pairs = Pairs(symbols.values, left, right, same) if as_pairs else symbols
     validator = Validator(small_model, *read_items(small_model.input, held), seed=0)
     assert validator.figure() == validator.figure()
     if not as_pairs:
-        left, right, same = measure.item_pairs(symbols, seed=0)
+        left, right, same = trials.item_pairs(symbols, seed=0)
         assert validator.figure() == measure.one_shot(small_model, symbols, trials=1000).value
     found = small_model.distances(*[small_model.embed(symbols)] * 2).numpy()[left, right]
     accuracies = [((found <= cut) == same).mean() for cut in found]

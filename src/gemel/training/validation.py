@@ -7,8 +7,9 @@ from gemel.errors import BadItemsError, DataError, Problem
 from gemel.evaluation import auc, best_threshold
 from gemel.inputs import AnyInput, AnyPrepared, read_items
 from gemel.items import Items, Pairs, members_of_classes
-from gemel.measure import default_ways, item_pairs, one_shot_of
+from gemel.measure import one_shot_of
 from gemel.model import Siamese
+from gemel.trials import default_ways, item_pairs
 
 TRIALS = 1000
 Read = tuple[Items | Pairs, AnyPrepared]

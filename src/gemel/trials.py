@@ -1,0 +1,129 @@
+"""Which items of a test set meet: pairs, episodes, and probes against a gallery."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gemel.errors import EvaluationError
+from gemel.evaluation import Episodes, draw_episodes
+from gemel.items import Indices, Items, members_of_classes
+
+MOST_PAIRS = 10_000
+"""How many pairs of each kind verification draws from labelled items, at most."""
+
+
+def draw_item_episodes(
+    items: Items,
+    *,
+    ways: int,
+    shots: int,
+    trials: int,
+    within_groups: bool,
+    seed: int,
+    queries: int | None = None,
+) -> Episodes:
+    """Episodes of `items`; where a drawer is known, references are by one and the query by another.
+
+    Raises:
+        EvaluationError: too few classes have enough items.
+    """
+    return draw_episodes(
+        items.class_ids,
+        ways=ways,
+        shots=shots,
+        trials=trials,
+        groups=items.groups,
+        within_groups=within_groups,
+        drawers=items.details.get("drawer") if shots == 1 and queries is None else None,
+        queries=queries,
+        seed=seed,
+    )
+
+
+def default_ways(items: Items, *, within_groups: bool, shots: int = 1) -> int:
+    """20, or as many classes as have `shots` + 1 items: of one group where trials stay within."""
+    able = np.bincount(items.class_ids, minlength=len(items.classes)) > shots  # [classes]
+    if not within_groups:
+        return max(2, min(20, int(able.sum())))
+    _, group = np.unique(items.class_groups, return_inverse=True)  # [classes]
+    return max(2, min(20, int(np.bincount(group[able], minlength=1).max())))
+
+
+def item_pairs(
+    items: Items, *, most: int = MOST_PAIRS, seed: int = 0
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """Up to `most` pairs of each kind, drawn from labelled items: left [M], right [M], same [M].
+
+    There are equally many of both kinds, and no pair comes twice. A same pair is drawn by item,
+    then by another item of its class, so that no class is left out; a different pair by two
+    items. No item is paired with itself.
+
+    Raises:
+        EvaluationError: no class has two items, or there is one class only.
+    """
+    ids = items.class_ids
+    counts = np.bincount(ids)
+    paired = np.flatnonzero(counts[ids] > 1)
+    if not len(paired) or len(counts) < 2:
+        raise EvaluationError(
+            f"{items.name} has {len(counts)} classes, of which {(counts > 1).sum()} have two or "
+            "more items; verification needs two classes, and one class with two items"
+        )
+    generator = np.random.default_rng(seed)
+    count = min(2 * most, 10 * len(items))
+    order = np.argsort(ids, kind="stable")
+    place = np.empty(len(ids), dtype=np.int64)
+    place[order] = np.arange(len(ids))
+    start = np.searchsorted(ids[order], np.arange(len(counts)))  # [classes]
+
+    left = np.resize(generator.permutation(paired), count)
+    size, first = counts[ids[left]], start[ids[left]]
+    step = generator.integers(1, size)  # another member, never the item itself
+    right = order[first + (place[left] - first + step) % size]
+
+    other = np.resize(generator.permutation(len(ids)), count)
+    outside = len(ids) - counts[ids[other]]
+    jump = generator.integers(0, outside)  # over the item's own class
+    against = order[(start[ids[other]] + counts[ids[other]] + jump) % len(ids)]
+    same_pairs = _distinct(left, right)
+    different_pairs = _distinct(other, against)
+    each = min(most, len(same_pairs), len(different_pairs))
+    pairs = np.concatenate([same_pairs[:each], different_pairs[:each]])
+    return pairs[:, 0], pairs[:, 1], np.repeat([True, False], each)
+
+
+def _distinct(left: Indices, right: Indices) -> Indices:
+    """The pairs [M, 2] in their order, each once, whichever side its items stand on."""
+    pairs = np.stack([left, right], axis=1)
+    _, first = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
+    return pairs[np.sort(first)]
+
+
+def gallery_and_probes(items: Items, *, known: float = 0.5, seed: int) -> tuple[Indices, Indices]:
+    """One reference each of some classes, and who asks: all other items.
+
+    Half of the classes are enrolled with one item, drawn by chance; the other items of these
+    classes are known probes, and all items of the rest are unknown ones. A class of one item is
+    never enrolled.
+
+    Args:
+        items: the test set.
+        known: the share of the classes with two or more items that is enrolled, two at least.
+        seed: of the draws.
+
+    Returns:
+        The enrolled items [G], and the probes [P].
+
+    Raises:
+        EvaluationError: fewer than two classes have two items.
+    """
+    generator = np.random.default_rng(seed)
+    members = members_of_classes(items.class_ids)
+    able = [number for number, mine in enumerate(members) if len(mine) > 1]
+    if len(able) < 2:
+        raise EvaluationError(
+            f"{items.name} has {len(able)} classes of two or more items; identification enrols "
+            "one item of each, of two classes at least, and asks with the others"
+        )
+    enrolled = generator.permutation(able)[: max(2, round(known * len(able)))]
+    gallery = np.array([generator.choice(members[number]) for number in np.sort(enrolled)])
+    return gallery, np.setdiff1d(np.arange(len(items)), gallery)
