@@ -79,13 +79,13 @@ def test_items() -> None:
     assert items.values.dtype == np.uint8
     assert (items.name, items.kind, len(items.classes)) == ("made up", "images", 6)
     assert items.labels[[0, 4, 23]].tolist() == [
-        "alphabet000/symbol00",
-        "alphabet000/symbol01",
-        "alphabet001/symbol02",
+        "seed5-alphabet000/symbol00",
+        "seed5-alphabet000/symbol01",
+        "seed5-alphabet001/symbol02",
     ]
     assert [str(label).split("/")[0] for label in items.labels] == items.groups.tolist()
     assert items.details["drawer"].tolist() == [0, 1, 2, 3] * 6
-    assert items.class_groups == ("alphabet000",) * 3 + ("alphabet001",) * 3
+    assert items.class_groups == ("seed5-alphabet000",) * 3 + ("seed5-alphabet001",) * 3
     # ink is bright on 0, and leaves a rim: the brightest pixel of every picture, and its corners
     assert items.values.max(axis=(1, 2)).min() > 150
     assert (items.values[:, [0, 0, -1, -1], [0, -1, 0, -1]] == 0).mean() > 0.95

@@ -52,6 +52,13 @@ class Metric(StrEnum):
     hamming = "hamming"
 
 
+class Side(StrEnum):
+    """The sides of a pair."""
+
+    left = "left"
+    right = "right"
+
+
 class Comparer(StrEnum):
     """How the two sides of a pair meet."""
 
@@ -252,7 +259,7 @@ def compare(
     import gemel
 
     loaded = gemel.load(model)
-    found = loaded.compare(*(_item(loaded, text) for text in (left, right)))
+    found = loaded.compare(_item(loaded, left, "left"), _item(loaded, right, "right"))
     if as_json:
         facts = {
             "verdict": found.verdict,
@@ -282,6 +289,9 @@ def embed(
         list[str], typer.Argument(metavar="FILES", help="Images, or rows of numbers.")
     ],
     out: Annotated[Path, typer.Option(help="The .npz file to write: `vectors` and `names`.")],
+    side: Annotated[
+        Side | None, typer.Option(help="Which encoder, where each side has its own.")
+    ] = None,
 ) -> None:
     """Write the embeddings of items to a NumPy file."""
     import numpy as np
@@ -289,7 +299,9 @@ def embed(
     import gemel
 
     loaded = gemel.load(model)
-    vectors = loaded.embed([_item(loaded, text) for text in files]).numpy()
+    which = "right" if side is Side.right else "left"
+    values = [_item(loaded, text, which) for text in files]
+    vectors = loaded.embed(values, None if side is None else which).numpy()
     with out.open("wb") as file:
         np.savez(file, vectors=vectors, names=np.array(files), fingerprint=loaded.fingerprint)
     typer.echo(f"wrote {len(files)} vectors of {loaded.dim} numbers to {out}")
@@ -320,13 +332,15 @@ def _progress(file: str, there: int, whole: int | None) -> None:
     typer.echo(f"\r{file}: {there / 1e6:.1f}{share} MB ", nl=ends, err=True)
 
 
-def _item(model: Any, text: str) -> Any:
-    """One item of the model's kind from a word on the command line.
+def _item(model: Any, text: str, side: Any) -> Any:
+    """One item of the kind that a side of the model takes, from a word on the command line.
 
     Raises:
         DataError: the model takes numbers and the word is no row of them.
     """
-    if model.input.kind != "numbers":
+    from gemel.inputs import input_of
+
+    if input_of(model.input, side).kind != "numbers":
         return text
     from gemel.data.numbers import parse_row
 

@@ -124,8 +124,8 @@ def drawn(
     nor a drawing on how many characters or drawers; the drawers of two alphabets are others.
 
     Args:
-        alphabets: how many alphabets; each is a group, "alphabet000" and so on.
-        characters: how many symbols each has; a label is "alphabet000/symbol00" and so on.
+        alphabets: how many alphabets; each is a group, "seed0-alphabet000" and so on.
+        characters: how many symbols each has; a label is "seed0-alphabet000/symbol00" and so on.
         drawers: how many people draw each symbol; their numbers are in `details["drawer"]`.
         size: pixels of a side; the values are uint8 [N, size, size], ink 255 on 0.
         broad: the share of drawers with a broad pen, 1.2 to 3.3 times as wide as the others'. What
@@ -146,7 +146,7 @@ def drawn(
             number, characters=characters, drawers=drawers, broad=broad, soft=soft, seed=seed
         )
         values[number * each : (number + 1) * each] = strokes.render(size)
-    groups = np.repeat([f"alphabet{number:03d}" for number in range(alphabets)], each)
+    groups = np.repeat([f"seed{seed}-alphabet{number:03d}" for number in range(alphabets)], each)
     signs = np.repeat([f"/symbol{character:02d}" for character in range(characters)], drawers)
     return Items(
         values=values,
