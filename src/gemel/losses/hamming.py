@@ -86,7 +86,7 @@ class HammingTriplet(LabelLoss):
         triplets = _nearest_negatives(points.detach(), labels)  # [T, 3]
 
         def part(f: Tensor, rows: Tensor) -> Chunk:
-            anchor, plus, minus = (f[column] for column in triplets[rows].T)
+            anchor, plus, minus = (f.index_select(0, column) for column in triplets[rows].T)
             total = _bounds(anchor, plus, minus, self.margin).sum()
             return Chunk(total, len(rows), total)
 
@@ -105,13 +105,13 @@ def _bounds(
     margin: float,
 ) -> Float[Tensor, " batch"]:
     """The upper bound of each triplet."""
-    size = f.abs()
-    agree = size + (f_plus + f_minus).abs()
     gap = f_plus - f_minus
-    farther = (f - gap).abs() + 1  # g- alone agrees with g: one bit more
-    nearer = (f + gap).abs() - 1
-    best = torch.maximum(torch.maximum(agree, farther), nearer)
-    free = size + f_plus.abs() + f_minus.abs()
+    farther = (f - gap).abs().add_(1)  # g- alone agrees with g: one bit more
+    nearer = (f + gap).abs().sub_(1)
+    agree = f.abs() + (f_plus + f_minus).abs()
+    free = f.abs().add_(f_plus.abs()).add_(f_minus.abs())
+    other = torch.where(farther > nearer, farther, nearer)  # its slope costs less than a maximum's
+    best = torch.where(other > agree, other, agree)
     return ((best - free).sum(dim=1) + margin).clamp(min=0)
 
 
@@ -119,14 +119,14 @@ def _nearest_negatives(
     points: Float[Tensor, "batch bits"], labels: Int[Tensor, " batch"]
 ) -> Int[Tensor, "triplets 3"]:
     """Every anchor with every positive, and the first of the anchor's nearest negatives."""
-    size, bits = points.shape
+    size = len(points)
     codes = torch.where(points >= 0, 1.0, -1.0)  # [B, q]
     place = torch.arange(size, device=labels.device)
     found = []
     for anchors in place.split(max(1, CHUNK // size)):
         alike = labels[anchors, None] == labels  # [A, B]
-        hamming = (bits - codes[anchors] @ codes.T) / 2  # [A, B], exact in float32
-        negative = hamming.masked_fill(alike, torch.inf).argmin(dim=1)  # [A]
+        agreed = (codes[anchors] @ codes.T).masked_fill_(alike, -torch.inf)  # q - 2 H, exactly
+        negative = agreed.argmax(dim=1)  # [A]
         row, plus = alike.scatter_(1, anchors[:, None], value=False).nonzero(as_tuple=True)
         found.append(torch.stack([anchors[row], plus, negative[row]], dim=1))
     return torch.cat(found)

@@ -89,21 +89,21 @@ def n_pair(
             f"a batch of {len(labels)} items has too few pairs: the N-pair loss takes two items "
             "each of two classes or more. Draw P classes x K items (ClassesByItems)"
         )
-    f = wide(embeddings)
-    paired = torch.cat([f[anchor], f[mate]])  # [2P, D]
+    f, f_plus = wide(embeddings)[anchor], wide(embeddings)[mate]  # [P, D]
 
     def part(points: Tensor, rows: Tensor) -> Chunk:
         with torch.autocast(points.device.type, enabled=False):
             logits = points[rows] @ points[len(classes) :].T  # [A, P]
-        own = logits.gather(1, rows[:, None]).squeeze(1)  # [A]
         alike = classes[rows, None] == classes  # [A, P]
         alike.scatter_(1, rows[:, None], value=False)
-        total = (logits.masked_fill_(alike, -torch.inf).logsumexp(dim=1) - own).sum()
+        total = logits.masked_fill_(alike, -torch.inf).logsumexp(dim=1).sum()
         return Chunk(total, len(rows), total)
 
     rows = torch.arange(len(classes), device=labels.device)
+    paired = torch.cat([f, f_plus])  # [2P, D]
     value = mean_by_chunks(part, paired, rows, step=CHUNK // len(classes))
-    return value + penalty * paired.square().sum(dim=1).mean()
+    own = (f * f_plus).sum(dim=1).mean()
+    return value - own + penalty * paired.square().sum(dim=1).mean()
 
 
 def multi_similarity(

@@ -32,7 +32,8 @@ def contrastive(
     """
     check_same(distance, same)
     d = wide(distance)
-    return torch.where(same, d, (margin - d).clamp(min=0)).square().mean() / 2
+    wanted = (~same).to(d.dtype).mul_(margin)  # beyond the margin is as good as at it
+    return F.mse_loss(torch.where(same, d, d.clamp(max=margin)), wanted) / 2
 
 
 def pair_cross_entropy(
@@ -59,8 +60,8 @@ def pair_cross_entropy(
         DataError: `same` is not one boolean for each distance, or there is no pair.
     """
     check_same(distance, same)
-    logit = scale * (threshold - wide(distance))
-    return F.binary_cross_entropy_with_logits(logit, same.to(logit.dtype))
+    d = wide(distance)
+    return -F.logsigmoid((threshold - d) * (_sign(same, d) * scale)).mean()
 
 
 def energy(distance: Float[Tensor, " batch"], same: Tensor, bound: float) -> Float[Tensor, ""]:
@@ -82,8 +83,8 @@ def energy(distance: Float[Tensor, " batch"], same: Tensor, bound: float) -> Flo
     """
     check_same(distance, same)
     d = wide(distance)
-    apart = 2 * bound * (-DECAY / bound * d).exp()
-    return torch.where(same, 2 / bound * d.square(), apart).mean()
+    part = d / bound
+    return torch.where(same, part.square(), (part * -DECAY).exp_()).mean() * (2 * bound)
 
 
 def pair_hinge(
@@ -111,8 +112,8 @@ def pair_hinge(
         DataError: `same` is not one boolean for each distance, or there is no pair.
     """
     check_same(distance, same)
-    score = threshold - wide(distance)
-    return (margin - torch.where(same, score, -score)).clamp(min=0).mean()
+    d = wide(distance)
+    return (d - threshold).mul_(_sign(same, d)).add_(margin).relu_().mean()
 
 
 def cosine_target(
@@ -136,7 +137,12 @@ def cosine_target(
     """
     check_same(distance, same)
     d = wide(distance)
-    return torch.where(same, d, 1 - target - d).square().mean()
+    return F.mse_loss(d, (~same).to(d.dtype).mul_(1 - target))
+
+
+def _sign(same: Tensor, distance: Tensor) -> Tensor:
+    """1 of a same pair, -1 of a different one: [B], of the type of `distance`."""
+    return same.to(distance.dtype).mul_(2).sub_(1)
 
 
 class Contrastive(PairLoss):

@@ -29,7 +29,7 @@ def triplet_hinge(
         DataError: there is no triplet.
     """
     _check_any(d_ap)
-    return (wide(d_ap) - wide(d_an) + margin).clamp(min=0).mean()
+    return (wide(d_ap) - wide(d_an)).add_(margin).relu_().mean()
 
 
 def triplet_soft(d_ap: Float[Tensor, " batch"], d_an: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
