@@ -94,6 +94,18 @@ def test_a_greater_margin_costs_more(loss: ProxyLoss) -> None:
     assert less(x, labels) < loss(x, labels)
 
 
+@each_kind
+def test_a_step_turns_items_to_their_proxies(loss: ProxyLoss) -> None:
+    built(loss)
+    x, labels = draw(6, 3).requires_grad_(), torch.tensor(LABELS)
+    (slope,) = torch.autograd.grad(loss(x, labels), x)
+
+    def near(x: Tensor) -> float:
+        return torch.cosine_similarity(x, loss.proxies.detach()[labels]).mean().item()
+
+    assert near(x - 0.01 * slope) > near(x)
+
+
 def test_proxies_come_from_the_generator() -> None:
     one, other, third = CosFace(), CosFace(), ArcFace()
     for loss, seed in ((one, 1), (other, 1), (third, 2)):

@@ -84,7 +84,7 @@ class ProxyLoss(LabelLoss):
         """The settings in words."""
         return f"margin={self.margin}, scale={self.scale}"
 
-    def _proxies(self, embeddings: Tensor, labels: Tensor) -> nn.Parameter:
+    def _proxies(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         name = type(self).__name__
         if self.proxies is None:
             raise SettingsError(
