@@ -490,3 +490,44 @@ def test_a_batch_without_anything_to_learn_is_refused() -> None:
         SupervisedContrastive()(torch.ones(3, 2), torch.arange(3))
     with pytest.raises(DataError, match="has no triplet"):
         Triplet(Euclidean())(torch.ones(3, 2), torch.zeros(3, dtype=torch.int64))
+
+
+# Triplets with the soft margin, and margins out of reach
+
+
+def test_triplet_soft_is_the_mean_over_all() -> None:
+    d_ap, d_an = draw(2, 6).abs().requires_grad_()
+    wanted = sum(math.log1p(math.exp(p - n)) for p, n in zip(d_ap.tolist(), d_an.tolist(), strict=True))
+    assert TripletSoft()(d_ap, d_an).item() == pytest.approx(wanted / 6)
+    assert torch.autograd.gradcheck(TripletSoft(), (d_ap.detach().requires_grad_(), d_an))
+    with pytest.raises(DataError, match="no triplets has no loss"):
+        TripletSoft()(torch.ones(0), torch.ones(0))
+    assert TripletSoft()(torch.ones(2), torch.ones(2)).item() == pytest.approx(math.log(2))
+    assert TripletSoft().collapsed_value == math.log(2)
+
+
+def test_a_triplets_margin_beyond_the_greatest_distance_is_refused() -> None:
+    for loss in (TripletHinge(2.5), Triplet(Euclidean(), margin=2.5)):
+        with pytest.raises(SettingsError, match="asks for a distance of 2.5.*end at 2"):
+            loss.check_reach(2.0)
+        loss.check_reach(4.0)
+    Triplet(Euclidean(), margin=None, mining=hard).check_reach(0.1)
+    TripletSoft().check_reach(0.1)
+
+
+def test_a_soft_triplet_needs_a_mining_without_a_margin() -> None:
+    with pytest.raises(SettingsError, match="soft margin takes"):
+        Triplet(Euclidean(), margin=None)
+    loss = Triplet(Euclidean(), margin=None, mining=all_triplets)
+    assert loss.collapsed_value == math.log(2)
+    assert "margin=None, mining=all_triplets" in str(loss)
+
+
+def test_collapsed_values_are_those_of_one_point() -> None:
+    x, same = torch.ones(4, 3), torch.tensor([True, True, False, False])
+    zero = torch.zeros(4)
+    for loss in (Contrastive(0.7), Energy(3.0), CosineTarget(-0.9), PairHinge(0.3, margin=0.4)):
+        assert loss(zero, same).item() == pytest.approx(loss.collapsed_value)
+    for loss in (Triplet(Euclidean(), margin=0.3), Triplet(Euclidean(), margin=None, mining=hard)):
+        assert loss(x, torch.arange(4) % 2).item() == pytest.approx(loss.collapsed_value)
+    assert TripletHinge(0.3)(zero, zero).item() == pytest.approx(TripletHinge(0.3).collapsed_value)

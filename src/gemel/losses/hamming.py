@@ -58,7 +58,8 @@ class HammingTriplet(LabelLoss):
     Every anchor meets every positive, with the negative whose code is nearest the anchor's (the
     first of equally near ones), as in the paper's published code. Memory: 2^19 numbers of one
     table at a time, whatever the batch, some 60 bytes each. Embeddings are taken as they are, so
-    end the encoder in a layer of q numbers that may have either sign.
+    end the encoder in a layer of q numbers that may have either sign. A step never takes a number
+    across 0 by itself: bits flip through the weights that items share, so decay these.
 
     Args:
         margin: in bits.
