@@ -8,9 +8,9 @@ without loops, which keeps its whole tables in memory.
 
 Label losses get 1,024 embeddings of 128 numbers and length 1, 256 classes x 4; pair and triplet
 losses the distances of 1,024 pairs or triplets. Within a repeat both sides are timed turn by turn,
-so that a busy moment meets both, and the median turn counts. It prints a table with the ratio of the
-times: least, median and greatest of the repeats. Both sides must give one value, unless the row says
-how they differ.
+so that a busy moment meets both, and the median turn counts. It prints a table with the ratio of
+the times: least, median and greatest of the repeats. Both sides must give one value, unless the row
+says how they differ.
 """
 
 import argparse
@@ -52,6 +52,7 @@ class Plain(nn.Module):
         self.formula = formula
 
     def forward(self, *given: Tensor) -> Tensor:
+        """The formula."""
         return self.formula(*given)
 
 
@@ -118,7 +119,9 @@ def mined_races() -> Iterator[Race]:
     yield Race("Triplet, hard", ours(MARGIN, mining.hard), mined(hinge, hard), PML)
     yield Race("Triplet, all", ours(MARGIN, mining.all_triplets), hinge, PML)
     beside = f"{PML} (draws of its own)"
-    yield Race("Triplet, distance-weighted", ours(MARGIN, weighted), mined(hinge, drawn), beside, False)
+    yield Race(
+        "Triplet, distance-weighted", ours(MARGIN, weighted), mined(hinge, drawn), beside, False
+    )
     yield Race("Triplet, soft, hard", ours(None, mining.hard), mined(soft, hard), PML)
     yield Race("Triplet, soft, all", ours(None, mining.all_triplets), soft, PML)
 
@@ -129,7 +132,9 @@ def label_races() -> Iterator[Race]:
     beside = f"{PML} (takes half the items, has no penalty)"
     yield Race("NPair", losses.NPair(), theirs.NPairsLoss(), beside, False)
     similar, miner = theirs.MultiSimilarityLoss(), miners.MultiSimilarityMiner(0.1)
-    yield Race("MultiSimilarity", losses.MultiSimilarity(), lambda x, y: similar(x, y, miner(x, y)), PML)
+    yield Race(
+        "MultiSimilarity", losses.MultiSimilarity(), lambda x, y: similar(x, y, miner(x, y)), PML
+    )
     yield Race("HammingTriplet", losses.HammingTriplet(), Plain(plain_hamming), TORCH)
     for ours, other in (
         (losses.ArcFace(), theirs.ArcFaceLoss(CLASSES, DIM, margin=math.degrees(0.5))),
@@ -153,7 +158,7 @@ def plain_hamming(x: Tensor, labels: Tensor) -> Tensor:
 
 
 def batch(race: Race, seed: int) -> tuple[Tensor, Tensor]:
-    """What the loss takes: embeddings that already lean to their classes and labels, or distances."""
+    """What the loss takes: embeddings that lean to their classes, and labels; or distances."""
     generator = torch.Generator().manual_seed(seed)
     size = CLASSES * PER_CLASS
     if isinstance(race.ours, losses.PairLoss | losses.TripletLoss):
@@ -203,8 +208,9 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     print(
-        f"{CLASSES} classes x {PER_CLASS} of {DIM} numbers, or 1,024 pairs or triplets; forward and "
-        f"backward, seed {options.seed}, {options.repeats} repeats, {options.threads} thread(s)\n"
+        f"{CLASSES} classes x {PER_CLASS} of {DIM} numbers, or 1,024 pairs or triplets; forward "
+        f"and backward, seed {options.seed}, {options.repeats} repeats, "
+        f"{options.threads} thread(s)\n"
     )
     print("| loss | gemel, ms | other, ms | ratio: least - median - greatest | beside |")
     print("|---|---|---|---|---|")

@@ -476,7 +476,7 @@ def test_a_collapsed_batch_shows_the_margin_when_drawn() -> None:
 
 
 def test_errors_of_distance_weighted_mining() -> None:
-    with pytest.raises(SettingsError, match="distances of unit vectors.*got Manhattan"):
+    with pytest.raises(SettingsError, match=r"distances of unit vectors.*got Manhattan"):
         DistanceWeighted(Manhattan(), 8)
     with pytest.raises(SettingsError, match="3 or more; got 2"):
         DistanceWeighted(Cosine(), 2)
@@ -507,9 +507,7 @@ def test_the_soft_margin_is_that_of_slow_loops(mining: Mining, chunk: int) -> No
     x, labels = draw(9, 3).requires_grad_(), torch.tensor(LABELS)
     loss = mine(x, labels, mining, margin=None, chunk=chunk)
     assert loss.item() == pytest.approx(slow_soft(mining, x.tolist(), LABELS), rel=1e-10)
-    assert torch.autograd.gradcheck(
-        lambda x: mine(x, labels, mining, margin=None, chunk=chunk), x
-    )
+    assert torch.autograd.gradcheck(lambda x: mine(x, labels, mining, margin=None, chunk=chunk), x)
 
 
 @given(labels=st.lists(st.integers(0, 3), min_size=3, max_size=12), seed=st.integers(0, 99))
@@ -553,5 +551,7 @@ def test_a_collapsed_batch_shows_log_2(mining: Mining) -> None:
 def test_the_soft_margin_takes_two_minings() -> None:
     x, labels = draw(9, 3), torch.tensor(LABELS)
     for mining in (semi_hard, DistanceWeighted(Cosine(), 3)):
-        with pytest.raises(SettingsError, match="soft margin takes mining.all_triplets or mining.h"):
+        with pytest.raises(
+            SettingsError, match=r"soft margin takes mining\.all_triplets or mining\.h"
+        ):
             mine(x, labels, mining, margin=None)

@@ -21,13 +21,13 @@ class Chunk(NamedTuple):
 
     Attributes:
         total: the sum of the rows' values, a scalar.
-        count: by how much it counts in the mean: the number of rows, or of triplets.
+        weight: by how much it counts in the mean: the number of rows, or of triplets.
         lowered: what the gradient is taken of, of any shape; often `total` itself.
         slopes: the slope of `total` in each number of `lowered`; None where that is `total`.
     """
 
     total: Tensor
-    count: Tensor | float | int
+    weight: Tensor | float | int
     lowered: Tensor
     slopes: Tensor | None = None
 
@@ -40,7 +40,7 @@ def mean_by_chunks(
     step: int,
     learners: Sequence[Tensor] = (),
 ) -> Float[Tensor, ""]:
-    """The sum of what `part` gives for all rows, divided by the sum of its counts, 1 at least.
+    """The sum of what `part` gives for all rows, divided by the sum of its weights, 1 at least.
 
     The gradient is known when this returns: the backward pass adds no memory, and the result
     cannot be differentiated twice.
@@ -57,11 +57,11 @@ def mean_by_chunks(
     asked = torch.is_grad_enabled() and (points.requires_grad or bool(learners))
     gradients = [torch.zeros_like(one) for one in leaves] if asked else []
     total, count = leaf.new_zeros(()), leaf.new_zeros(())
-    for some in rows.split(max(1, step)):
+    for some in torch.split(rows, max(1, step)):
         with torch.set_grad_enabled(asked):
             chunk = part(leaf, some)
         total += chunk.total.detach()
-        count += chunk.count
+        count += chunk.weight
         if asked:
             parts = torch.autograd.grad(chunk.lowered, leaves, chunk.slopes, materialize_grads=True)
             for gradient, one in zip(gradients, parts, strict=True):

@@ -23,7 +23,7 @@ from gemel.metrics import Cosine, Euclidean, Metric, SquaredEuclidean, wide, wor
 
 @runtime_checkable
 class Mining(Protocol):
-    """A choice: `all_triplets`, `hard`, `semi_hard`, a `DistanceWeighted`, or a function of yours."""
+    """A choice: `all_triplets`, `hard`, `semi_hard`, a `DistanceWeighted`, or your function."""
 
     def __call__(
         self,
@@ -95,7 +95,7 @@ def semi_hard(
 
 
 class DistanceWeighted:
-    """For each anchor and positive one negative drawn by its distance, near ones and far ones alike.
+    """For each anchor and positive one negative drawn by its distance, near and far ones alike.
 
     Wu, Manmatha, Smola and Kraehenbuehl 2017. The distances of points spread evenly over the unit
     sphere in n dimensions have the density q(d) ~ d^(n-2) (1 - d^2/4)^((n-3)/2), almost all near
@@ -164,7 +164,9 @@ class DistanceWeighted:
         drawn = (torch.arange(table.shape[1], device=table.device) < count) & (whole > 0)
         active = drawn & (table - distance.gather(1, chosen) + margin > 0)
         one = active.to(distance.dtype)
-        return torch.zeros_like(distance).scatter_add_(1, columns, one).scatter_add_(1, chosen, -one)
+        return (
+            torch.zeros_like(distance).scatter_add_(1, columns, one).scatter_add_(1, chosen, -one)
+        )
 
     def chances(
         self, distance: Float[Tensor, "anchors batch"], negative: Bool[Tensor, "anchors batch"]
@@ -177,7 +179,7 @@ class DistanceWeighted:
         d = self.euclidean(distance.to(working_dtype(distance.device)))
         if (d > 2 + 1e-3).any():
             raise DataError(
-                f"a distance of {float(d.max()):.4g} is greater than 2: distance-weighted mining is "
+                f"a distance of {float(d.max()):.4g} is greater than 2: weighing by distance is "
                 "for embeddings of length 1; normalise them, or take metrics.Cosine()"
             )
         near = d.clamp(min=self.cutoff, max=self.farthest)

@@ -33,7 +33,9 @@ def test_decay_adds_each_layers_weight_times_its_square() -> None:
     inner = Contrastive(2.0)
     loss = LayerDecay(inner, {first: 0.1, second.weight: 3.0})
     value = loss(d, same)
-    squares = [sum(w * w for w in p.flatten().tolist()) for p in (*first.parameters(), second.weight)]
+    squares = [
+        sum(w * w for w in p.flatten().tolist()) for p in (*first.parameters(), second.weight)
+    ]
     wanted = inner(d, same).item() + 0.1 * (squares[0] + squares[1]) + 3.0 * squares[2]
     assert value.item() == pytest.approx(wanted, rel=1e-12)
     value.backward()

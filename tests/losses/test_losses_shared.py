@@ -39,7 +39,6 @@ from gemel.losses import (
 from gemel.metrics import Cosine, Euclidean, Metric, SquaredEuclidean, WeightedL1
 from gemel.mining import all_triplets, hard, mined_triplet, semi_hard
 
-
 # Pair losses
 
 
@@ -309,8 +308,6 @@ def of_labels(loss: nn.Module, metric: Metric, x: Tensor) -> Tensor:
     return loss(x, LABELS)
 
 
-
-
 def _built(loss: ProxyLoss) -> ProxyLoss:
     loss.build(4, 6, generator=torch.Generator().manual_seed(0))
     return loss
@@ -497,7 +494,9 @@ def test_a_batch_without_anything_to_learn_is_refused() -> None:
 
 def test_triplet_soft_is_the_mean_over_all() -> None:
     d_ap, d_an = draw(2, 6).abs().requires_grad_()
-    wanted = sum(math.log1p(math.exp(p - n)) for p, n in zip(d_ap.tolist(), d_an.tolist(), strict=True))
+    wanted = sum(
+        math.log1p(math.exp(p - n)) for p, n in zip(d_ap.tolist(), d_an.tolist(), strict=True)
+    )
     assert TripletSoft()(d_ap, d_an).item() == pytest.approx(wanted / 6)
     assert torch.autograd.gradcheck(TripletSoft(), (d_ap.detach().requires_grad_(), d_an))
     with pytest.raises(DataError, match="no triplets has no loss"):
@@ -508,7 +507,7 @@ def test_triplet_soft_is_the_mean_over_all() -> None:
 
 def test_a_triplets_margin_beyond_the_greatest_distance_is_refused() -> None:
     for loss in (TripletHinge(2.5), Triplet(Euclidean(), margin=2.5)):
-        with pytest.raises(SettingsError, match="asks for a distance of 2.5.*end at 2"):
+        with pytest.raises(SettingsError, match=r"asks for a distance of 2\.5.*end at 2"):
             loss.check_reach(2.0)
         loss.check_reach(4.0)
     Triplet(Euclidean(), margin=None, mining=hard).check_reach(0.1)

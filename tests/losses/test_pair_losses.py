@@ -89,7 +89,9 @@ def test_pair_hinge_is_zagoruykos(
     held = PairHinge(threshold, margin=margin)
     d = torch.tensor([p[0] for p in pairs], dtype=torch.float64)
     wanted = pair_hinge(d, torch.tensor([p[1] for p in pairs]), threshold, margin)
-    assert held(d, torch.tensor([p[1] for p in pairs])).item() == pytest.approx(wanted.item(), abs=1e-6)
+    assert held(d, torch.tensor([p[1] for p in pairs])).item() == pytest.approx(
+        wanted.item(), abs=1e-6
+    )
 
 
 @given(pairs=pairs, target=st.floats(-1, 0.9))
@@ -172,7 +174,9 @@ def test_a_hinge_below_every_distance_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "loss", [Contrastive(2.0), PairHinge(), Energy(9.0), CosineTarget(), PairCrossEntropy()], ids=str
+    "loss",
+    [Contrastive(2.0), PairHinge(), Energy(9.0), CosineTarget(), PairCrossEntropy()],
+    ids=str,
 )
 def test_what_can_be_met_is_let_through(loss: PairLoss) -> None:
     loss.check_reach(2.0)

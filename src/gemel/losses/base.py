@@ -33,7 +33,7 @@ class _Loss(nn.Module, ABC):
     about: ClassVar[About]
     takes: ClassVar[str]
 
-    def check_reach(self, greatest: float | int) -> None:  # noqa: B027 (losses without a margin)
+    def check_reach(self, greatest: float | int) -> None:
         """Refuse a margin that distances from 0 to `greatest` cannot meet; any, where it has none.
 
         On unit vectors `greatest` is 2 for the cosine and the Euclidean distance, 4 for its square.

@@ -47,9 +47,14 @@ class LayerDecay(nn.Module):
         """The class that is of the kind of `loss`; a copy knows it already, and gives none."""
         if cls is not LayerDecay:
             return super().__new__(cls)
-        kinds = ((PairLoss, PairLayerDecay), (TripletLoss, TripletLayerDecay))
-        kind = next((made for kind, made in kinds if isinstance(loss, kind)), LabelLayerDecay)
-        return super().__new__(kind)
+        kinds: tuple[tuple[type, type[LayerDecay]], ...] = (
+            (PairLoss, PairLayerDecay),
+            (TripletLoss, TripletLayerDecay),
+        )
+        for kind, made in kinds:
+            if isinstance(loss, kind):
+                return super().__new__(made)
+        return super().__new__(LabelLayerDecay)
 
     def __init__(self, loss: Callable[..., Tensor], layers: Layers) -> None:
         super().__init__()

@@ -69,7 +69,7 @@ class HammingTriplet(LabelLoss):
     """
 
     about = About(
-        "upper bound of max(0, H(a, p) − H(a, n) + margin), H between signs of f",
+        "upper bound of max(0, H(a, p) - H(a, n) + margin), H between signs of f",
         "labels, for binary codes that are searched by Hamming distance",
         "Norouzi, Fleet, Salakhutdinov 2012",
     )
@@ -124,7 +124,7 @@ def _nearest_negatives(
     codes = torch.where(points >= 0, 1.0, -1.0)  # [B, q]
     place = torch.arange(size, device=labels.device)
     found = []
-    for anchors in place.split(max(1, CHUNK // size)):
+    for anchors in torch.split(place, max(1, CHUNK // size)):
         alike = labels[anchors, None] == labels  # [A, B]
         agreed = (codes[anchors] @ codes.T).masked_fill_(alike, -torch.inf)  # q - 2 H, exactly
         negative = agreed.argmax(dim=1)  # [A]

@@ -53,7 +53,9 @@ def supervised_contrastive(
         total = logits.scatter_(1, rows[:, None], -torch.inf).logsumexp(dim=1).sum()
         return Chunk(total, len(rows), total)
 
-    return mean_by_chunks(part, z, anchors, step=CHUNK // len(z)) - near.mean() / temperature
+    value = mean_by_chunks(part, z, anchors, step=CHUNK // len(z))
+    loss: Tensor = value - near.mean() / temperature
+    return loss
 
 
 def n_pair(
@@ -174,7 +176,7 @@ class SupervisedContrastive(LabelLoss):
     """
 
     about = About(
-        "−mean over positives p of log(exp(z·z_p/t) / Σ_{a ≠ i} exp(z·z_a/t))",
+        "-mean over positives p of log(exp(z·z_p/t) / Σ_{a ≠ i} exp(z·z_a/t))",
         "labels with Cosine; the first to try, better with more classes and items a batch",
         "Khosla and others 2020",
     )
@@ -203,7 +205,7 @@ class NPair(LabelLoss):
     """
 
     about = About(
-        "log(1 + Σ_{j of other classes} exp(f·f_j⁺ − f·f⁺)) + penalty · mean(f·f)",
+        "log(1 + Σ_{j of other classes} exp(f·f_j⁺ - f·f⁺)) + penalty · mean(f·f)",
         "labels, two items of each of many classes; embeddings of any length",
         "Sohn 2016",
     )
@@ -237,7 +239,8 @@ class MultiSimilarity(LabelLoss):
     """
 
     about = About(
-        "log(1 + Σ_pos exp(−α(S − λ)))/α + log(1 + Σ_neg exp(β(S − λ)))/β over mined pairs",
+        "log(1 + Σ_pos exp(-alpha (S - base)))/alpha "
+        "+ log(1 + Σ_neg exp(beta (S - base)))/beta over mined pairs",
         "labels with Cosine; weighs pairs by how hard they are",
         "Wang, Han, Huang, Dong, Scott 2019",
     )

@@ -157,7 +157,7 @@ class Contrastive(PairLoss):
     """
 
     about = About(
-        "same: d²/2; different: max(0, margin − d)²/2",
+        "same: d²/2; different: max(0, margin - d)²/2",
         "pairs with any metric; different pairs beyond the margin are left alone",
         "Hadsell, Chopra, LeCun 2006",
     )
@@ -201,7 +201,7 @@ class PairCrossEntropy(PairLoss):
     """
 
     about = About(
-        "−log p, or −log(1 − p) of a different pair; p = sigmoid(scale · (threshold − d))",
+        "-log p, or -log(1 - p) of a different pair; p = sigmoid(scale · (threshold - d))",
         "pairs with WeightedL1, whose distance is a logit; gives a probability",
         "Koch, Zemel, Salakhutdinov 2015",
     )
@@ -240,7 +240,7 @@ class Energy(PairLoss):
     """
 
     about = About(
-        "same: (2/Q) d²; different: 2Q exp(−2.77 d/Q)",
+        "same: (2/Q) d²; different: 2Q exp(-2.77 d/Q)",
         "pairs with bounded distances; no margin to choose, all different pairs push",
         "Chopra, Hadsell, LeCun 2005",
     )
@@ -276,7 +276,7 @@ class PairHinge(PairLoss):
     """
 
     about = About(
-        "max(0, margin − y (threshold − d)), y = 1 of a same pair, −1 of a different one",
+        "max(0, margin - y (threshold - d)), y = 1 of a same pair, -1 of a different one",
         "pairs; both kinds are left alone once well on their side of the threshold",
         "Zagoruyko, Komodakis 2015",
     )
@@ -339,7 +339,7 @@ class CosineTarget(PairLoss):
     """
 
     about = About(
-        "same: (cos − 1)²; different: (cos − target)²; cos = 1 − d",
+        "same: (cos - 1)²; different: (cos - target)²; cos = 1 - d",
         "pairs with Cosine; pulls different pairs to one angle, however far they are already",
         "Bromley, Guyon, LeCun, Säckinger, Shah 1993",
     )

@@ -155,7 +155,7 @@ class CosFace(ProxyLoss):
     """
 
     about = About(
-        "cross-entropy over s · cos θ_j, with cos θ − margin for the own class",
+        "cross-entropy over s · cos θ_j, with cos θ - margin for the own class",
         "as ArcFace; a plainer margin, steadier at the start",
         "Wang and others 2018",
     )

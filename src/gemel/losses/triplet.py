@@ -67,7 +67,7 @@ class TripletHinge(TripletLoss):
     """
 
     about = About(
-        "max(0, d(a, p) − d(a, n) + margin)",
+        "max(0, d(a, p) - d(a, n) + margin)",
         "triplets that you chose",
         "Weinberger, Saul 2009; Schroff, Kalenichenko, Philbin 2015",
     )
@@ -100,7 +100,7 @@ class TripletSoft(TripletLoss):
     """The soft margin, as the mean over all triplets given; see `triplet_soft`."""
 
     about = About(
-        "log(1 + exp(d(a, p) − d(a, n)))",
+        "log(1 + exp(d(a, p) - d(a, n)))",
         "triplets that you chose, unbounded distances; no margin to choose",
         "Hermans, Beyer, Leibe 2017",
     )
@@ -137,7 +137,7 @@ class Triplet(LabelLoss):
     """
 
     about = About(
-        "max(0, d(a, p) − d(a, n) + margin), or log(1 + exp(d(a, p) − d(a, n)))",
+        "max(0, d(a, p) - d(a, n) + margin), or log(1 + exp(d(a, p) - d(a, n)))",
         "labels with any metric; mining: semi-hard, hard, all, distance-weighted",
         "Schroff 2015; Hermans 2017; Wu, Manmatha, Smola, Krähenbühl 2017",
     )
