@@ -14,9 +14,25 @@ from pytorch_metric_learning import miners as pml_miners
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gemel.errors import DataError
-from gemel.metrics import Cosine, Euclidean, Mahalanobis, Manhattan, Metric, WeightedL1
-from gemel.mining import Mining, all_triplets, check_triplets, hard, mined_triplet, semi_hard
+from gemel.errors import DataError, SettingsError
+from gemel.metrics import (
+    Cosine,
+    Euclidean,
+    Mahalanobis,
+    Manhattan,
+    Metric,
+    SquaredEuclidean,
+    WeightedL1,
+)
+from gemel.mining import (
+    DistanceWeighted,
+    Mining,
+    all_triplets,
+    check_triplets,
+    hard,
+    mined_triplet,
+    semi_hard,
+)
 
 Table = list[list[float]]
 MININGS = [all_triplets, hard, semi_hard]
@@ -356,3 +372,186 @@ def test_value_and_gradient_are_those_of_pytorch_metric_learning(
     losses = mine(x, labels, mining, margin=margin), pml_loss(mining, x, labels, margin)
     torch.testing.assert_close(*losses)
     torch.testing.assert_close(*(torch.autograd.grad(loss, x)[0] for loss in losses))
+
+
+# Distance-weighted mining
+
+
+def on_sphere(size: int, dim: int, seed: int = 0) -> Tensor:
+    return torch.nn.functional.normalize(draw(size, dim, seed=seed), dim=1)
+
+
+def slow_chances(x: Table, labels: list[int], cutoff: float, farthest: float) -> Table:
+    """Wu 2017, equation 2 and the text after: 1 / q(d), capped below `cutoff`, 0 beyond."""
+    dim, chances = len(x[0]), []
+    for u, own in zip(x, labels, strict=True):
+        row = []
+        for v, other in zip(x, labels, strict=True):
+            d = math.dist(u, v)
+            near = max(d, cutoff)
+            density = near ** (dim - 2) * (1 - near**2 / 4) ** ((dim - 3) / 2)
+            row.append(1 / density if own != other and d <= farthest else 0.0)
+        chances.append([c / (sum(row) or 1) for c in row])
+    return chances
+
+
+SPHERE_METRICS = [Euclidean(), SquaredEuclidean(), Cosine()]
+
+
+@pytest.mark.parametrize("metric", SPHERE_METRICS, ids=str)
+@pytest.mark.parametrize("dim", [3, 8, 128])
+def test_chances_are_wus(metric: Metric, dim: int) -> None:
+    x, labels = on_sphere(12, dim), [i % 4 for i in range(12)]
+    known = torch.tensor(labels)
+    mining = DistanceWeighted(metric, dim, cutoff=0.7, farthest=1.45)
+    chances = mining.chances(metric.matrix(x, x), known[:, None] != known)
+    shares = chances / chances.sum(dim=1, keepdim=True).clamp(min=1e-300)
+    wanted = torch.tensor(slow_chances(x.tolist(), labels, 0.7, 1.45), dtype=torch.float64)
+    torch.testing.assert_close(shares, wanted, rtol=1e-6, atol=1e-9)
+    assert (wanted > 0).any()
+
+
+def test_negatives_are_drawn_by_their_chances() -> None:
+    x, labels = on_sphere(9, 4), torch.tensor(LABELS)
+    metric = Euclidean()
+    mining = DistanceWeighted(metric, 4)
+    d, alike = metric.matrix(x, x), labels[:, None] == labels
+    positive = alike & ~torch.eye(9, dtype=torch.bool)
+    shares = mining.chances(d, ~alike)
+    shares = shares / shares.sum(dim=1, keepdim=True).clamp(min=1e-300)
+    torch.manual_seed(0)
+    counts = sum(mining(d, positive, ~alike, 100.0).clamp(max=0) for _ in range(4000))
+    wanted = -4000 * shares * positive.sum(dim=1, keepdim=True)
+    slack = 5 * wanted.abs().sqrt() + 1e-9
+    assert ((counts - wanted).abs() <= slack).all()
+    assert (wanted < -100).sum() > 10
+
+
+def test_each_positive_has_one_drawn_negative_within_reach() -> None:
+    x, labels = on_sphere(40, 5), torch.arange(40) % 8
+    metric, mining = Euclidean(), DistanceWeighted(Euclidean(), 5)
+    d, alike = metric.matrix(x, x), labels[:, None] == labels
+    positive = alike & ~torch.eye(40, dtype=torch.bool)
+    weights = mining(d, positive, ~alike, 100.0)
+    assert torch.equal(weights.clamp(min=0), positive.to(d.dtype))
+    assert (d[weights < 0] <= 1.4).all()
+    assert (weights.sum(dim=1) == 0).all()
+    inactive = mining(d, positive, ~alike, 0.01)
+    assert (inactive.clamp(min=0) <= positive).all()
+    assert inactive.clamp(min=0).sum() < positive.sum()
+
+
+def test_the_draws_follow_torchs_seed() -> None:
+    x, labels = on_sphere(30, 6), torch.arange(30) % 6
+    mining = DistanceWeighted(Cosine(), 6)
+    values = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        values.append(mine(x, labels, mining, Cosine(), margin=0.5).item())
+    assert values[0] == values[1] != values[2]
+
+
+def test_distance_weighted_gradcheck() -> None:
+    x, labels = on_sphere(9, 3).requires_grad_(), torch.tensor(LABELS)
+
+    def loss(x: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        return mine(x, labels, DistanceWeighted(Cosine(), 3), Cosine())
+
+    assert torch.autograd.gradcheck(loss, x)
+
+
+def test_an_anchor_without_a_near_negative_is_left_out() -> None:
+    x = torch.tensor([[1.0, 0, 0], [1, 0, 0], [-1, 0, 0], [-1, 0, 0]])
+    loss = mine(x, torch.tensor([0, 0, 1, 1]), DistanceWeighted(Euclidean(), 3), margin=9.0)
+    assert loss.item() == 0
+
+
+def test_a_collapsed_batch_shows_the_margin_when_drawn() -> None:
+    x = on_sphere(1, 3).expand(9, 3).contiguous().requires_grad_()
+    loss = mine(x, torch.tensor(LABELS), DistanceWeighted(Euclidean(), 3), margin=0.25)
+    loss.backward()
+    assert loss.item() == 0.25
+    assert (x.grad == 0).all()
+
+
+def test_errors_of_distance_weighted_mining() -> None:
+    with pytest.raises(SettingsError, match=r"distances of unit vectors.*got Manhattan"):
+        DistanceWeighted(Manhattan(), 8)
+    with pytest.raises(SettingsError, match="3 or more; got 2"):
+        DistanceWeighted(Cosine(), 2)
+    for cutoff, farthest in ((0.0, 1.4), (1.5, 1.4), (0.5, 2.0)):
+        with pytest.raises(SettingsError, match="0 < cutoff < farthest < 2"):
+            DistanceWeighted(Cosine(), 8, cutoff=cutoff, farthest=farthest)
+    with pytest.raises(DataError, match=r"greater than 2: .* length 1"):
+        mine(5 * draw(9, 3), torch.tensor(LABELS), DistanceWeighted(Euclidean(), 3))
+    assert "dim=8, cutoff=0.5, farthest=1.4" in repr(DistanceWeighted(Cosine(), 8))
+
+
+# The soft margin
+
+
+def slow_soft(mining: Mining, x: Table, labels: list[int]) -> float:
+    """The mean of log(1 + exp(d_ap - d_an)) over all triplets, or each anchor's hardest."""
+    d = [[math.dist(u, v) for v in x] for u in x]
+    chosen = slow_choice(mining, d, labels, math.inf)
+    return sum(math.log1p(math.exp(d[a][p] - d[a][n])) for a, p, n in chosen) / len(chosen)
+
+
+each_soft = pytest.mark.parametrize("mining", [all_triplets, hard])
+
+
+@each_soft
+@pytest.mark.parametrize("chunk", [1, 20, 2**19])
+def test_the_soft_margin_is_that_of_slow_loops(mining: Mining, chunk: int) -> None:
+    x, labels = draw(9, 3).requires_grad_(), torch.tensor(LABELS)
+    loss = mine(x, labels, mining, margin=None, chunk=chunk)
+    assert loss.item() == pytest.approx(slow_soft(mining, x.tolist(), LABELS), rel=1e-10)
+    assert torch.autograd.gradcheck(lambda x: mine(x, labels, mining, margin=None, chunk=chunk), x)
+
+
+@given(labels=st.lists(st.integers(0, 3), min_size=3, max_size=12), seed=st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_the_soft_margin_of_any_labels(labels: list[int], seed: int) -> None:
+    x, known = draw(len(labels), 2, seed=seed), torch.tensor(labels)
+    for mining in (all_triplets, hard):
+        if any(triplets(labels)):
+            loss = mine(x, known, mining, margin=None)
+            assert loss.item() == pytest.approx(slow_soft(mining, x.tolist(), labels), rel=1e-9)
+
+
+@each_soft
+def test_the_soft_margin_is_that_of_pytorch_metric_learning(mining: Mining) -> None:
+    x, labels = draw(48, 8).requires_grad_(), torch.arange(48) % 10
+    distance = pml_distances.LpDistance(normalize_embeddings=False)
+    loss = pml_losses.TripletMarginLoss(margin=0, distance=distance, smooth_loss=True)
+    mined = pml_miners.BatchHardMiner(distance=distance)(x, labels) if mining is hard else None
+    values = mine(x, labels, mining, margin=None), loss(x, labels, mined)
+    torch.testing.assert_close(*values)
+    torch.testing.assert_close(*(torch.autograd.grad(value, x)[0] for value in values))
+
+
+@each_soft
+def test_the_soft_margin_keeps_to_a_chunk(mining: Mining) -> None:
+    x, labels = draw(256, 4).requires_grad_(), torch.arange(256) % 2
+    with Largest() as largest:
+        mine(x, labels, mining, margin=None, chunk=2048).backward()
+    assert 1024 < largest.size <= 2048 + 8
+
+
+@each_soft
+def test_a_collapsed_batch_shows_log_2(mining: Mining) -> None:
+    x = torch.ones(9, 3, requires_grad=True)
+    loss = mine(x, torch.tensor(LABELS), mining, margin=None)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(2))
+    assert (x.grad == 0).all()
+
+
+def test_the_soft_margin_takes_two_minings() -> None:
+    x, labels = draw(9, 3), torch.tensor(LABELS)
+    for mining in (semi_hard, DistanceWeighted(Cosine(), 3)):
+        with pytest.raises(
+            SettingsError, match=r"soft margin takes mining\.all_triplets or mining\.h"
+        ):
+            mine(x, labels, mining, margin=None)

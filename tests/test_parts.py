@@ -3,6 +3,7 @@
 import pytest
 
 from gemel import encoders, losses, metrics
+from gemel.cli.app import Loss
 from gemel.errors import SettingsError
 from gemel.parts import ENCODERS, METRICS, named_encoder, named_loss, named_metric
 
@@ -31,6 +32,26 @@ def test_losses() -> None:
     )
     with pytest.raises(SettingsError, match="supervised-contrastive has no margin"):
         named_loss("supervised-contrastive", 0.1, metric)
+
+
+def test_every_loss_word_makes_its_loss() -> None:
+    made = {
+        "cosine-target": losses.CosineTarget,
+        "energy": losses.Energy,
+        "hamming": losses.HammingTriplet,
+        "hinge": losses.PairHinge,
+        "multi-similarity": losses.MultiSimilarity,
+        "n-pair": losses.NPair,
+        "soft-triplet": losses.Triplet,
+    }
+    for word, kind in made.items():
+        assert type(named_loss(word, None, metrics.Cosine())) is kind
+    assert named_loss("soft-triplet", None, metrics.Cosine()).margin is None
+    assert named_loss("hinge", 0.3, metrics.Cosine()).margin == 0.3
+    assert named_loss("hamming", 2.0, metrics.Cosine()).margin == 2
+    with pytest.raises(SettingsError, match="take --metric cosine"):
+        named_loss("cosine-target", None, metrics.Euclidean())
+    assert {*made, "supervised-contrastive", "triplet", "contrastive", "cross-entropy"} == set(Loss)
 
 
 def test_encoders_of_the_table_are_all_there_are() -> None:

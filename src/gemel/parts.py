@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from gemel import encoders, inputs, losses, metrics
+from gemel import encoders, inputs, losses, metrics, mining
 from gemel.errors import ModelFileError, SettingsError
 
 INPUTS: dict[str, Any] = {
@@ -96,14 +96,23 @@ def named_loss(name: str, margin: float | None, metric: metrics.Metric) -> nn.Mo
     """The loss of a command-line word; `margin` where it has one, `metric` where it mines.
 
     Raises:
-        SettingsError: `margin` is given to a loss that has none.
+        SettingsError: `margin` is given to a loss that has none, or the loss is not for `metric`.
     """
     with_margin: dict[str, Any] = {} if margin is None else {"margin": margin}
-    if margin is not None and name not in ("triplet", "contrastive"):
+    if margin is not None and name not in ("triplet", "contrastive", "hinge", "hamming"):
         raise SettingsError(f"{name} has no margin; leave --margin out, or take triplet")
+    if name == "cosine-target" and not isinstance(metric, metrics.Cosine):
+        raise SettingsError("cosine-target is for cosines; take --metric cosine with it")
     table: dict[str, Callable[[], nn.Module]] = {
         "contrastive": lambda: losses.Contrastive(**with_margin),
+        "cosine-target": losses.CosineTarget,
         "cross-entropy": lambda: losses.PairCrossEntropy(learn=True),
+        "energy": losses.Energy,
+        "hamming": lambda: losses.HammingTriplet(**with_margin),
+        "hinge": lambda: losses.PairHinge(**with_margin, learn=True),
+        "multi-similarity": losses.MultiSimilarity,
+        "n-pair": losses.NPair,
+        "soft-triplet": lambda: losses.Triplet(metric, margin=None, mining=mining.hard),
         "supervised-contrastive": losses.SupervisedContrastive,
         "triplet": lambda: losses.Triplet(metric, **with_margin),
     }

@@ -74,6 +74,13 @@ class Loss(StrEnum):
     triplet = "triplet"
     contrastive = "contrastive"
     cross_entropy = "cross-entropy"
+    soft_triplet = "soft-triplet"
+    multi_similarity = "multi-similarity"
+    n_pair = "n-pair"
+    energy = "energy"
+    hinge = "hinge"
+    cosine_target = "cosine-target"
+    hamming = "hamming"
 
 
 @app.callback(invoke_without_command=True)

@@ -8,18 +8,29 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytorch_metric_learning import losses as pml
+from slow_losses import Rows, differences, draw
 from torch import Tensor, nn
 
 from gemel.errors import DataError, SettingsError
 from gemel.losses import (
+    ArcFace,
     Contrastive,
+    CosFace,
+    CosineTarget,
+    Energy,
+    HammingTriplet,
     LabelLoss,
+    LayerDecay,
+    MultiSimilarity,
     PairCrossEntropy,
+    PairHinge,
     PairLoss,
+    ProxyLoss,
     SupervisedContrastive,
     Triplet,
     TripletHinge,
     TripletLoss,
+    TripletSoft,
     contrastive,
     pair_cross_entropy,
     supervised_contrastive,
@@ -27,23 +38,6 @@ from gemel.losses import (
 )
 from gemel.metrics import Cosine, Euclidean, Metric, SquaredEuclidean, WeightedL1
 from gemel.mining import all_triplets, hard, mined_triplet, semi_hard
-
-Rows = list[list[float]]
-
-
-def draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def differences(loss: Callable[[Rows], float], x: Tensor, h: float = 1e-6) -> Tensor:
-    """The gradient [B, D] of a slow loss by central differences."""
-    gradient = torch.zeros_like(x)
-    for place in torch.ones_like(x).nonzero().tolist():
-        step = torch.zeros_like(x)
-        step[tuple(place)] = h
-        gradient[tuple(place)] = (loss((x + step).tolist()) - loss((x - step).tolist())) / (2 * h)
-    return gradient
-
 
 # Pair losses
 
@@ -314,12 +308,26 @@ def of_labels(loss: nn.Module, metric: Metric, x: Tensor) -> Tensor:
     return loss(x, LABELS)
 
 
+def _built(loss: ProxyLoss) -> ProxyLoss:
+    loss.build(4, 6, generator=torch.Generator().manual_seed(0))
+    return loss
+
+
+PROXIES = [_built(ArcFace(scale=8.0)), _built(CosFace(scale=8.0))]
 LOSSES = [
     Contrastive(),
     PairCrossEntropy(scale=5.0, threshold=1.0),
     TripletHinge(),
     *(Triplet(Euclidean(), mining=mining) for mining in (semi_hard, hard, all_triplets)),
     SupervisedContrastive(),
+    Energy(),
+    PairHinge(1.0, margin=0.9),
+    CosineTarget(),
+    TripletSoft(),
+    *(Triplet(Euclidean(), margin=None, mining=mining) for mining in (hard, all_triplets)),
+    HammingTriplet(),
+    MultiSimilarity(),
+    LayerDecay(Contrastive(), {nn.Parameter(torch.ones(2)): 0.1}),
     # Any callable (embeddings, labels) -> scalar is a label loss:
     pml.NTXentLoss(),
     pml.MultiSimilarityLoss(),
@@ -373,21 +381,25 @@ def test_one_step_lowers_the_distance_to_the_positive(loss: TripletLoss | LabelL
     assert metric(x[:1], x[2:]).item() > before[1]
 
 
-@pytest.mark.parametrize("loss", LOSSES[:7], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("loss", [*LOSSES[:-3], *PROXIES], ids=lambda x: type(x).__name__)
 def test_the_order_of_the_batch_does_not_matter(loss: nn.Module) -> None:
+    """But for HammingTriplet, which takes the first of equally near negatives."""
+    if isinstance(loss, HammingTriplet):
+        return
     order = torch.randperm(24, generator=torch.Generator().manual_seed(0))
     if isinstance(loss, LabelLoss):
         x = draw(24, 4)
         torch.testing.assert_close(loss(x, LABELS), loss(x[order], LABELS[order]))
-        other_names = (LABELS * 7 + 3) % 11
-        torch.testing.assert_close(loss(x, LABELS), loss(x, other_names))
+        if not isinstance(loss, ProxyLoss):
+            other_names = (LABELS * 7 + 3) % 11
+            torch.testing.assert_close(loss(x, LABELS), loss(x, other_names))
     else:
         d = draw(24).abs()
         second = draw(24, seed=1).abs() if isinstance(loss, TripletLoss) else d > 1
         torch.testing.assert_close(loss(d, second), loss(d[order], second[order]))
 
 
-@pytest.mark.parametrize("loss", LOSSES[:7], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("loss", [*LOSSES[:-3], *PROXIES], ids=lambda x: type(x).__name__)
 def test_half_precision_and_autocast_are_computed_in_float32(loss: nn.Module) -> None:
     x = draw(24, 4).bfloat16()
     inputs: tuple[Tensor, Tensor] = (x, LABELS)
@@ -475,3 +487,46 @@ def test_a_batch_without_anything_to_learn_is_refused() -> None:
         SupervisedContrastive()(torch.ones(3, 2), torch.arange(3))
     with pytest.raises(DataError, match="has no triplet"):
         Triplet(Euclidean())(torch.ones(3, 2), torch.zeros(3, dtype=torch.int64))
+
+
+# Triplets with the soft margin, and margins out of reach
+
+
+def test_triplet_soft_is_the_mean_over_all() -> None:
+    d_ap, d_an = draw(2, 6).abs().requires_grad_()
+    wanted = sum(
+        math.log1p(math.exp(p - n)) for p, n in zip(d_ap.tolist(), d_an.tolist(), strict=True)
+    )
+    assert TripletSoft()(d_ap, d_an).item() == pytest.approx(wanted / 6)
+    assert torch.autograd.gradcheck(TripletSoft(), (d_ap.detach().requires_grad_(), d_an))
+    with pytest.raises(DataError, match="no triplets has no loss"):
+        TripletSoft()(torch.ones(0), torch.ones(0))
+    assert TripletSoft()(torch.ones(2), torch.ones(2)).item() == pytest.approx(math.log(2))
+    assert TripletSoft().collapsed_value == math.log(2)
+
+
+def test_a_triplets_margin_beyond_the_greatest_distance_is_refused() -> None:
+    for loss in (TripletHinge(2.5), Triplet(Euclidean(), margin=2.5)):
+        with pytest.raises(SettingsError, match=r"asks for a distance of 2\.5.*end at 2"):
+            loss.check_reach(2.0)
+        loss.check_reach(4.0)
+    Triplet(Euclidean(), margin=None, mining=hard).check_reach(0.1)
+    TripletSoft().check_reach(0.1)
+
+
+def test_a_soft_triplet_needs_a_mining_without_a_margin() -> None:
+    with pytest.raises(SettingsError, match="soft margin takes"):
+        Triplet(Euclidean(), margin=None)
+    loss = Triplet(Euclidean(), margin=None, mining=all_triplets)
+    assert loss.collapsed_value == math.log(2)
+    assert "margin=None, mining=all_triplets" in str(loss)
+
+
+def test_collapsed_values_are_those_of_one_point() -> None:
+    x, same = torch.ones(4, 3), torch.tensor([True, True, False, False])
+    zero = torch.zeros(4)
+    for loss in (Contrastive(0.7), Energy(3.0), CosineTarget(-0.9), PairHinge(0.3, margin=0.4)):
+        assert loss(zero, same).item() == pytest.approx(loss.collapsed_value)
+    for loss in (Triplet(Euclidean(), margin=0.3), Triplet(Euclidean(), margin=None, mining=hard)):
+        assert loss(x, torch.arange(4) % 2).item() == pytest.approx(loss.collapsed_value)
+    assert TripletHinge(0.3)(zero, zero).item() == pytest.approx(TripletHinge(0.3).collapsed_value)
