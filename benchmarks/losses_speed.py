@@ -7,7 +7,8 @@ without loops, which keeps its whole tables in memory.
     python benchmarks/losses_speed.py [--repeats 15] [--threads 1] [--seed 0] [--only NAME]
 
 Label losses get 1,024 embeddings of 128 numbers and length 1, 256 classes x 4; pair and triplet
-losses the distances of 1,024 pairs or triplets. Within a repeat both sides are timed turn by turn,
+losses those of both sides of 1,024 pairs, or of 1,024 triplets, and measure the distances. Within
+a repeat both sides are timed turn by turn,
 so that a busy moment meets both, and the median turn counts. It prints a table with the ratio of
 the times: least, median and greatest of the repeats. Both sides must give one value, unless the row
 says how they differ.
@@ -23,7 +24,7 @@ from statistics import median
 import torch
 from pytorch_metric_learning import distances, miners
 from pytorch_metric_learning import losses as theirs
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from gemel import losses, metrics, mining
@@ -42,18 +43,7 @@ class Race:
     other: Loss
     beside: str
     exact: bool = True
-
-
-class Plain(nn.Module):
-    """A formula as a module, as losses are."""
-
-    def __init__(self, formula: Loss) -> None:
-        super().__init__()
-        self.formula = formula
-
-    def forward(self, *given: Tensor) -> Tensor:
-        """The formula."""
-        return self.formula(*given)
+    takes: str = "labels"
 
 
 PML = "p-m-l"
@@ -61,42 +51,79 @@ TORCH = "plain torch"
 
 
 def pair_races() -> Iterator[Race]:
-    def hadsell(d: Tensor, same: Tensor) -> Tensor:
-        y = same.float()
+    """Losses of pairs, from the embeddings of both sides."""
+    length, cosine, taxi = metrics.Euclidean(), metrics.Cosine(), metrics.Manhattan()
+
+    def hadsell(u: Tensor, v: Tensor, same: Tensor) -> Tensor:
+        d, y = F.pairwise_distance(u, v, eps=0), same.float()
         return (y * d**2 + (1 - y) * F.relu(0.5 - d) ** 2).mean() / 2
 
-    def koch(d: Tensor, same: Tensor) -> Tensor:
+    def koch(u: Tensor, v: Tensor, same: Tensor) -> Tensor:
+        d = F.pairwise_distance(u, v, eps=0)
         return F.binary_cross_entropy_with_logits(5 * (1 - d), same.float())
 
-    def chopra(d: Tensor, same: Tensor) -> Tensor:
-        y = same.float()
+    def chopra(u: Tensor, v: Tensor, same: Tensor) -> Tensor:
+        d, y = (u - v).abs().sum(1), same.float()
         return (y * d**2 + (1 - y) * 4 * torch.exp(-2.77 / 2 * d)).mean()
 
-    def zagoruyko(d: Tensor, same: Tensor) -> Tensor:
+    def zagoruyko(u: Tensor, v: Tensor, same: Tensor) -> Tensor:
+        d = F.pairwise_distance(u, v, eps=0)
         return F.relu(0.25 - (2 * same.float() - 1) * (0.5 - d)).mean()
 
-    def bromley(d: Tensor, same: Tensor) -> Tensor:
-        return F.mse_loss(1 - d, 2 * same.float() - 1)
+    def bromley(u: Tensor, v: Tensor, same: Tensor) -> Tensor:
+        u, v = u.double(), v.double()  # as metrics.Cosine, so that small angles keep their digits
+        return F.mse_loss(F.cosine_similarity(u, v), 2 * same.double() - 1)
 
-    for ours, plain in (
-        (losses.Contrastive(0.5), hadsell),
-        (losses.PairCrossEntropy(scale=5.0, threshold=1.0), koch),
-        (losses.Energy(2.0), chopra),
-        (losses.PairHinge(), zagoruyko),
-        (losses.CosineTarget(), bromley),
+    def ours(loss: losses.PairLoss, metric: metrics.Metric) -> Loss:
+        return lambda u, v, same: loss(metric(u, v), same)
+
+    ends = torch.arange(CLASSES * PER_CLASS)
+    lp = distances.LpDistance(normalize_embeddings=False)
+    theirs_given = theirs.ContrastiveLoss(0.0, 0.5, distance=lp)
+
+    def contrastive(u: Tensor, v: Tensor, same: Tensor) -> Tensor:
+        pairs = ends[same], ends[same], ends[~same], ends[~same]
+        return theirs_given(u, ends, pairs, ref_emb=v, ref_labels=ends)
+
+    beside = f"{PML} (distances not squared)"
+    kind = ours(losses.Contrastive(0.5), length)
+    yield Race("Contrastive", kind, contrastive, beside, False, "pairs")
+    for loss, metric, plain in (
+        (losses.Contrastive(0.5), length, hadsell),
+        (losses.PairCrossEntropy(scale=5.0, threshold=1.0), length, koch),
+        (losses.Energy(2.0), taxi, chopra),
+        (losses.PairHinge(), length, zagoruyko),
+        (losses.CosineTarget(), cosine, bromley),
     ):
-        yield Race(type(ours).__name__, ours, Plain(plain), TORCH)
+        yield Race(type(loss).__name__, ours(loss, metric), plain, TORCH, takes="pairs")
 
 
 def triplet_races() -> Iterator[Race]:
-    def hinge(d_ap: Tensor, d_an: Tensor) -> Tensor:
-        return F.relu(d_ap - d_an + MARGIN).mean()
+    """Losses of triplets, from the embeddings of all three."""
+    length = metrics.Euclidean()
 
-    def soft(d_ap: Tensor, d_an: Tensor) -> Tensor:
-        return F.softplus(d_ap - d_an).mean()
+    def gap(a: Tensor, p: Tensor, n: Tensor) -> Tensor:
+        return F.pairwise_distance(a, p, eps=0) - F.pairwise_distance(a, n, eps=0)
 
-    for ours, plain in ((losses.TripletHinge(MARGIN), hinge), (losses.TripletSoft(), soft)):
-        yield Race(type(ours).__name__, ours, Plain(plain), TORCH)
+    def ours(loss: losses.TripletLoss) -> Loss:
+        return lambda a, p, n: loss(length(a, p), length(a, n))
+
+    ends = torch.arange(CLASSES * PER_CLASS)
+    lp = distances.LpDistance(normalize_embeddings=False)
+    theirs_given = theirs.TripletMarginLoss(MARGIN, distance=lp)
+
+    def mined(a: Tensor, p: Tensor, n: Tensor) -> Tensor:
+        others, labels = torch.cat([p, n]), torch.cat([ends, ends])
+        triplets = ends, ends, ends + len(ends)
+        return theirs_given(a, ends, triplets, ref_emb=others, ref_labels=labels)
+
+    beside = f"{PML} (mean of those above 0)"
+    yield Race("TripletHinge", ours(losses.TripletHinge(MARGIN)), mined, beside, False, "triplets")
+    for loss, plain in (
+        (losses.TripletHinge(MARGIN), lambda *given: F.relu(gap(*given) + MARGIN).mean()),
+        (losses.TripletSoft(), lambda *given: F.softplus(gap(*given)).mean()),
+    ):
+        yield Race(type(loss).__name__, ours(loss), plain, TORCH, takes="triplets")
 
 
 def mined_races() -> Iterator[Race]:
@@ -135,7 +162,7 @@ def label_races() -> Iterator[Race]:
     yield Race(
         "MultiSimilarity", losses.MultiSimilarity(), lambda x, y: similar(x, y, miner(x, y)), PML
     )
-    yield Race("HammingTriplet", losses.HammingTriplet(), Plain(plain_hamming), TORCH)
+    yield Race("HammingTriplet", losses.HammingTriplet(), plain_hamming, TORCH)
     for ours, other in (
         (losses.ArcFace(), theirs.ArcFaceLoss(CLASSES, DIM, margin=math.degrees(0.5))),
         (losses.CosFace(), theirs.CosFaceLoss(CLASSES, DIM)),
@@ -157,21 +184,27 @@ def plain_hamming(x: Tensor, labels: Tensor) -> Tensor:
     return (1 + torch.stack(kinds).amax(0).sum(1) - free).mean()
 
 
-def batch(race: Race, seed: int) -> tuple[Tensor, Tensor]:
-    """What the loss takes: embeddings that lean to their classes, and labels; or distances."""
+def batch(race: Race, seed: int) -> tuple[Tensor, ...]:
+    """What the loss takes: embeddings that lean to their classes, and labels; or of each side."""
     generator = torch.Generator().manual_seed(seed)
     size = CLASSES * PER_CLASS
-    if isinstance(race.ours, losses.PairLoss | losses.TripletLoss):
-        first, second = torch.rand(2, size, generator=generator)
-        pair = isinstance(race.ours, losses.PairLoss)
-        return first.requires_grad_(), second < 0.5 if pair else second.requires_grad_()
     labels = torch.arange(size) % CLASSES
-    x = torch.randn(CLASSES, DIM, generator=generator)[labels]
-    x = F.normalize(x + 2 * torch.randn(size, DIM, generator=generator), dim=1)
-    return x.requires_grad_(), labels
+    centres = torch.randn(CLASSES, DIM, generator=generator)[labels]
+
+    def near(places: Tensor) -> Tensor:
+        noise = 2 * torch.randn(size, DIM, generator=generator)
+        return F.normalize(centres[places] + noise, dim=1).requires_grad_()
+
+    same = torch.rand(size, generator=generator) < 0.5
+    own, other = torch.arange(size), torch.arange(size).roll(1)
+    if race.takes == "pairs":
+        return near(own), near(torch.where(same, own, other)), same
+    if race.takes == "triplets":
+        return near(own), near(own), near(other)
+    return near(own), labels
 
 
-def seconds(loss: Loss, given: tuple[Tensor, Tensor]) -> float:
+def seconds(loss: Loss, given: tuple[Tensor, ...]) -> float:
     for one in given:
         one.grad = None
     start = time.perf_counter()

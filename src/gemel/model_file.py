@@ -141,6 +141,8 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 
 def _bytes(tensor: Tensor) -> bytes:
+    if not tensor.numel():  # its stride is 0, which no view as bytes has
+        return b""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     array: np.ndarray[Any, Any] = flat.view(torch.uint8).numpy()
     return array.tobytes()

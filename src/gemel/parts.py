@@ -104,7 +104,9 @@ def named_loss(name: str, margin: float | None, metric: metrics.Metric) -> nn.Mo
     if name == "cosine-target" and not isinstance(metric, metrics.Cosine):
         raise SettingsError("cosine-target is for cosines; take --metric cosine with it")
     table: dict[str, Callable[[], nn.Module]] = {
+        "arcface": losses.ArcFace,
         "contrastive": lambda: losses.Contrastive(**with_margin),
+        "cosface": losses.CosFace,
         "cosine-target": losses.CosineTarget,
         "cross-entropy": lambda: losses.PairCrossEntropy(learn=True),
         "energy": losses.Energy,

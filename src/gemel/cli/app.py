@@ -81,6 +81,8 @@ class Loss(StrEnum):
     hinge = "hinge"
     cosine_target = "cosine-target"
     hamming = "hamming"
+    arcface = "arcface"
+    cosface = "cosface"
 
 
 @app.callback(invoke_without_command=True)
@@ -129,9 +131,7 @@ def train(
         typer.Option(help="One encoder, two of their own weights, or one net for both items."),
     ] = Comparer.twin,
     loss: Annotated[Loss | None, typer.Option(help="What training lowers.")] = None,
-    margin: Annotated[
-        float | None, typer.Option(help="Of the triplet or contrastive loss.")
-    ] = None,
+    margin: Annotated[float | None, typer.Option(help="Of the losses that have one.")] = None,
     augment: Annotated[bool, typer.Option(help="Warp the images while training.")] = True,
     views: Annotated[int, typer.Option(help="Warped views averaged to one embedding.")] = 1,
     validation: Annotated[

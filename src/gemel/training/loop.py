@@ -25,7 +25,13 @@ from gemel.training.budget import Budget, rate_at
 from gemel.training.checkpoint import Keeper, State
 from gemel.training.gather import agree
 from gemel.training.interrupt import Interrupt
-from gemel.training.objective import Loss, default_loss, default_sampler, name_of
+from gemel.training.objective import (
+    Loss,
+    default_loss,
+    default_sampler,
+    make_ready,
+    name_of,
+)
 from gemel.training.progress import Record, Reporter
 from gemel.training.step import Augment, Stepper
 from gemel.training.validation import Validator, hold_out, read_both
@@ -137,6 +143,7 @@ def fit(
     for side in SIDES:
         input_of(model.input, side).learn(data.of(side))
     loss = loss if loss is not None else default_loss(train, model.metric)
+    make_ready(loss, model, train, seed)
     batches = (
         sampler(train)
         if sampler is not None

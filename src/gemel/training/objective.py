@@ -8,16 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from gemel.errors import SettingsError
+from gemel.inputs.reading import SIDES
 from gemel.items import Indices, Items, Pairs
 from gemel.losses import (
     Contrastive,
+    HammingTriplet,
     PairCrossEntropy,
     PairLoss,
+    ProxyLoss,
     SupervisedContrastive,
     Triplet,
     TripletLoss,
 )
-from gemel.metrics import Cosine, LogitMetric, Metric
+from gemel.metrics import Cosine, Hamming, LogitMetric, Metric
 from gemel.model import Siamese
 from gemel.sampling import (
     BalancedPairs,
@@ -36,17 +39,18 @@ Loss = Callable[..., Tensor]
 def default_loss(train: Items | Pairs, metric: Metric) -> Loss:
     """A loss that trains what `metric` measures, its weights too, from what the data offers.
 
-    Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers; a
-    triplet hinge of 1 bit for Hamming distances. Else for items: supervised
-    contrastive with the cosine, a triplet hinge with other metrics; for pairs: contrastive, with
-    a margin of 0.5 for the cosine (distances go from 0 to 2) and 1 for others.
+    Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers. Else for
+    items: supervised contrastive with the cosine, Norouzi's triplet loss for Hamming distances, a
+    triplet hinge with other metrics; for pairs: contrastive, with a margin of 0.5 for the cosine
+    (distances go from 0 to 2) and 1 for others.
     """
     if isinstance(metric, LogitMetric):
         return PairCrossEntropy()
-    cosine = isinstance(metric, Cosine)
     if isinstance(train, Pairs):
-        return Contrastive(margin=0.5 if cosine else 1.0)
-    return SupervisedContrastive() if cosine else Triplet(metric)
+        return Contrastive(margin=0.5) if isinstance(metric, Cosine) else Contrastive()
+    if isinstance(metric, Hamming):
+        return HammingTriplet()
+    return SupervisedContrastive() if isinstance(metric, Cosine) else Triplet(metric)
 
 
 def default_sampler(
@@ -73,6 +77,28 @@ def default_sampler(
     return ClassesByItems(
         train, classes=64, per_class=4, groups=groups, lone_classes=lone_classes, seed=seed
     )
+
+
+def make_ready(loss: Loss, model: Siamese, train: Items | Pairs, seed: int) -> None:
+    """Make a loss's weights where it has one for each class, and refuse a margin out of reach.
+
+    Raises:
+        SettingsError: no pair of the model's embeddings can meet the margin, or a loss of classes
+            is to learn from pairs.
+    """
+    if isinstance(loss, ProxyLoss) and loss.proxies is None:
+        if isinstance(train, Pairs):
+            raise SettingsError(
+                f"{name_of(loss)} learns one direction a class, and {train.name} holds pairs "
+                "without classes; take a pair loss, such as gemel.losses.Contrastive()"
+            )
+        generator = torch.Generator().manual_seed(seed)
+        loss.build(model.dim, len(train.classes), generator=generator)
+    check = getattr(loss, "check_reach", None)
+    if check is not None:
+        metric = getattr(loss, "metric", model.metric)
+        unit_length = all(getattr(model.side_encoder(side), "unit_length", False) for side in SIDES)
+        check(metric.reach(model.dim, unit_length=unit_length))
 
 
 def items_of(batch: Batch) -> Indices:

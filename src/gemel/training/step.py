@@ -97,6 +97,7 @@ class Stepper:
             group["lr"] = self.rate * rate_at(progress)
         batch = self.sampler.batch(number)
         given = self._forward(number, batch)
+        torch.manual_seed(step_seed(self.seed, number))  # draws of the loss: alike on all processes
         value = compute(self.loss, self.model, given, batch)
         loss = value.item()
         if not math.isfinite(loss):
