@@ -29,7 +29,13 @@ from gemel.inputs import AnyPrepared, read_items
 from gemel.items import Indices, Items, Pairs
 from gemel.leaks import digests, refuse_calibrated, warn_of_training
 from gemel.model import Siamese
-from gemel.trials import default_ways, draw_item_episodes, gallery_and_probes, item_pairs
+from gemel.trials import (
+    default_ways,
+    draw_item_episodes,
+    gallery_and_probes,
+    item_pairs,
+    most_pairs,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +319,7 @@ def _judge(embedded: Embedded, data: Items | Pairs, seed: int) -> Judged:
     pairs = (
         (data.left, data.right, data.same)
         if isinstance(data, Pairs)
-        else item_pairs(data, seed=seed)
+        else item_pairs(data, most=most_pairs(embedded.model), seed=seed)
     )
     left, right, same = pairs
     return Judged(data, embedded, left, right, same, embedded.distances(left, right))

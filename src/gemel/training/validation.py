@@ -9,7 +9,7 @@ from gemel.inputs import AnyInput, AnyPrepared, read_items
 from gemel.items import Items, Pairs, members_of_classes
 from gemel.measure import one_shot_of
 from gemel.model import Siamese
-from gemel.trials import default_ways, item_pairs
+from gemel.trials import default_ways, item_pairs, most_pairs
 
 TRIALS = 1000
 Read = tuple[Items | Pairs, AnyPrepared]
@@ -102,7 +102,7 @@ class Validator:
         self.pairs = (
             (held.left, held.right, held.same)
             if isinstance(held, Pairs)
-            else item_pairs(held, seed=seed)
+            else item_pairs(held, most=most_pairs(model), seed=seed)
         )
 
     def figure(self) -> float:
