@@ -192,6 +192,22 @@ def test_a_joint_comparer_averages_no_views() -> None:
         Siamese(PICTURES, encoders.Joint(small(1)), views=2)
 
 
+def test_two_encoders_keep_no_axiom_but_that_no_distance_is_negative(few: Items) -> None:
+    model = make("pseudo-twin")
+    embedded = Embedded(model, read_items(model.input, few)[1])
+    d = embedded.to_some(np.arange(12), np.arange(12))
+    assert (d >= 0).all()
+    assert (d.diagonal() > 1e-4).all()  # f(x) is not g(x)
+    assert np.abs(d - d.T).max() > 1e-3  # left to right is not right to left
+    # only the mixed triangle is left: d(x, y) <= d(x, y') + d(x', y') + d(x', y), of a metric
+    model = make("half-twin")
+    d = Embedded(model, read_items(model.input, few)[1]).to_some(np.arange(12), np.arange(12))
+    around = d[:, None, None, :] <= (
+        d[:, :, None, None] + d.T[None, :, :, None] + d[None, None, :, :] + 1e-5
+    )
+    assert around.all()
+
+
 def test_warps_may_differ_by_side(few: Items) -> None:
     seen: dict[str, set[tuple[int, ...]]] = {"left": set(), "right": set()}
 

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 import gemel
-from gemel import Items, Pairs, Siamese, inputs, measure, metrics, trials
+from gemel import Items, Pairs, Siamese, evaluation, inputs, measure, metrics, trials
 from gemel.errors import BadItemsError, EvaluationError
 
 
@@ -159,6 +159,19 @@ class TestEvaluate:
         found = gemel.evaluate(pixels, mixed, skip_bad=True).verification
         assert found.auc.value == gemel.evaluate(pixels, clean).verification.auc.value
         assert found.same_count + found.different_count == len(same)
+
+    def test_a_table_of_pairs_is_judged_by_folds_too(self, symbols: Items, pixels: Siamese) -> None:
+        left, right, same = trials.item_pairs(symbols, most=80, seed=0)
+        table = Pairs(symbols.values, left, right, same)
+        found = gemel.evaluate(pixels, table, seed=5)
+        assert found.folds is not None
+        assert found.folds.accuracy in found.figures
+        wanted = evaluation.fold_accuracy(
+            found.judged.distance, same, folds=10, split="pairs", seed=5
+        )
+        assert found.folds.accuracy.value == wanted.accuracy.value
+        few = table.take(np.concatenate([np.arange(9), np.arange(80, 160)]))
+        assert gemel.evaluate(pixels, few).folds is None
 
     def test_lake_needs_no_labels(self, pixels: Siamese, data_folder: object) -> None:
         runs = gemel.data.lake_runs(data_folder("omniglot"))  # type: ignore[operator]

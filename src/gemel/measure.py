@@ -11,6 +11,7 @@ from gemel.embedded import Embedded
 from gemel.errors import Problem
 from gemel.evaluation import (
     Figure,
+    FoldAccuracy,
     GroupVerification,
     Identification,
     Refused,
@@ -18,6 +19,7 @@ from gemel.evaluation import (
     Verification,
     accuracy,
     fixed_trials,
+    fold_accuracy,
     identification,
     one_shot_credit,
     retrieval,
@@ -36,6 +38,8 @@ from gemel.trials import (
     item_pairs,
     most_pairs,
 )
+
+FOLDS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,8 @@ class Evaluation:
     Attributes:
         verification: are these two the same?
         groups: the same for each group of the items, at the model's threshold.
+        folds: of a table of pairs, the accuracy at thresholds chosen on other folds of it, for
+            models that have none.
         calibration_error: how far the model's probabilities are from the shares found.
         episodes: N-way K-shot accuracy.
         identification: which enrolled class is it, if any, from one reference of half of them?
@@ -84,6 +90,7 @@ class Evaluation:
 
     verification: Verification
     groups: GroupVerification | None
+    folds: FoldAccuracy | None
     calibration_error: Figure | None
     episodes: Figure | None
     identification: Identification | None
@@ -97,6 +104,7 @@ class Evaluation:
         """All figures there are, those of the groups apart."""
         return (
             *self.verification.figures,
+            *(() if self.folds is None else (self.folds.accuracy,)),
             *(one for one in (self.calibration_error, self.episodes) if one is not None),
             *(() if self.identification is None else self.identification.figures),
             *(() if self.retrieval is None else self.retrieval.figures),
@@ -114,7 +122,7 @@ class Evaluation:
         parts = [str(self.verification)]
         for one in (self.calibration_error, self.episodes):
             parts += [] if one is None else [f"{one}\n95 % interval: {one.method}"]
-        several = (self.groups, self.identification, self.retrieval)
+        several = (self.folds, self.groups, self.identification, self.retrieval)
         parts += [str(one) for one in several if one is not None]
         if self.skipped:
             parts.append(f"went on without {len(self.skipped)} bad items:")
@@ -175,6 +183,7 @@ def evaluate(
     return Evaluation(
         verification=_verify(judged, seed),
         groups=None if items is None else _by_group(judged, items, seed),
+        folds=_by_folds(judged, seed),
         calibration_error=_calibration_error(judged, seed),
         episodes=None
         if items is None
@@ -358,6 +367,16 @@ def _by_group(judged: Judged, items: Items, seed: int) -> GroupVerification | No
         right_identity=None if right is None else right[inside],
         split=items.name,
         seed=seed,
+    )
+
+
+def _by_folds(judged: Judged, seed: int) -> FoldAccuracy | None:
+    """Of a table of pairs that has some of each kind for every fold; else None."""
+    sames = int(judged.same.sum())
+    if not isinstance(judged.data, Pairs) or min(sames, len(judged.same) - sames) < FOLDS:
+        return None
+    return fold_accuracy(
+        judged.distance, judged.same, folds=FOLDS, split=judged.data.name, seed=seed
     )
 
 

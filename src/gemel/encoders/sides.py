@@ -15,6 +15,10 @@ class Sides(nn.Module):
     - Half-twin: similar things of different kinds, such as sketch and photograph or query and
       document: `Sides(Conv(), Dense())`, with `inputs.Sides` where the items differ in kind.
 
+    Of the axioms of a metric only d >= 0 is left: f(x) and g(x) are two points, so d(x, x) is no 0,
+    and the distance from left to right is not that from right to left. Where the metric keeps the
+    triangle, a mixed one holds: d(x, y) <= d(x, y') + d(x', y') + d(x', y).
+
     Both must give embeddings of one length. To start from equal weights, give a built encoder and
     its copy (`copy.deepcopy`): weights that are there are not drawn anew.
 
