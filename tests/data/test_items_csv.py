@@ -1,13 +1,15 @@
 """A CSV of items: pictures or numbers, and every way in which a row can be bad."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import refusals
 from numpy.testing import assert_array_equal
 
 from gemel.data.items_csv import items_csv
-from gemel.errors import BadItemsError, DataError
+from gemel.errors import DataError
 
 PICTURES = ("photos/a1.png", "photos/a2.png", "photos/b1.png", "b2.png")
 
@@ -21,30 +23,11 @@ def home(tmp_path: Path) -> Path:
 
 
 def written(home: Path, *lines: str) -> Path:
-    path = home / "faces.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    return refusals.written(home / "faces.csv", *lines)
 
 
-def problems(path: Path) -> list[str]:
-    """What is wrong, by rows: the file's name is taken off, and the remedies must be there."""
-    with pytest.raises(BadItemsError) as caught:
-        items_csv(path)
-    assert str(path) in str(caught.value)
-    assert all(problem.remedy for problem in caught.value.problems)
-    return [
-        f"{problem.where}: {problem.what}".replace(f"{path} row ", "").replace(
-            f"{path.parent}/", ""
-        )
-        for problem in caught.value.problems
-    ]
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(DataError) as caught:
-        items_csv(path)
-    assert not isinstance(caught.value, BadItemsError)
-    return str(caught.value)
+problems = partial(refusals.problems, items_csv)
+refusal = partial(refusals.refusal, items_csv)
 
 
 def test_pictures(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,15 @@
 """A CSV of pairs: pictures or numbers, and every way in which a row can be bad."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import refusals
 from numpy.testing import assert_array_equal
 
 from gemel.data.pairs_csv import pairs_csv
-from gemel.errors import BadItemsError, DataError
+from gemel.errors import DataError
 
 
 @pytest.fixture
@@ -18,28 +20,11 @@ def home(tmp_path: Path) -> Path:
 
 
 def written(home: Path, *lines: str) -> Path:
-    path = home / "some.csv"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
+    return refusals.written(home / "some.csv", *lines)
 
 
-def problems(path: Path) -> list[str]:
-    with pytest.raises(BadItemsError) as caught:
-        pairs_csv(path)
-    assert all(problem.remedy for problem in caught.value.problems)
-    return [
-        f"{problem.where}: {problem.what}".replace(f"{path} row ", "").replace(
-            f"{path.parent}/", ""
-        )
-        for problem in caught.value.problems
-    ]
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(DataError) as caught:
-        pairs_csv(path)
-    assert not isinstance(caught.value, BadItemsError)
-    return str(caught.value)
+problems = partial(refusals.problems, pairs_csv)
+refusal = partial(refusals.refusal, pairs_csv)
 
 
 def test_pictures(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
