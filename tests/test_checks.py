@@ -11,12 +11,10 @@ from gemel.checks import (
     check_pairable,
     check_sense,
     contradictions,
-    identities,
-    leave_out_lone,
     settle,
 )
 from gemel.errors import BadItemsError, DataError, Problem
-from gemel.items import Items, Pairs
+from gemel.items import Items, Pairs, identities
 
 
 def of(*labels: str, skipped: tuple[Problem, ...] = ()) -> Items:
@@ -82,20 +80,6 @@ def test_classes_of_one_item_are_named() -> None:
         "some.csv row 5: the only item of class 'solo'; a pair of the same needs two "
         "(add another item of this class)",
     ]
-
-
-def test_classes_of_one_item_are_left_out() -> None:
-    full = of("a", "b", "b", "a")
-    assert leave_out_lone(full) is full
-    earlier = Problem("some.csv row 9", "bad")
-    rest = leave_out_lone(of("a", "b", "lone", "b", "a", skipped=(earlier,)))
-    assert rest.labels.tolist() == ["a", "b", "b", "a"]
-    assert rest.values == ["0.png", "1.png", "3.png", "4.png"]
-    assert [problem.where for problem in rest.skipped] == ["some.csv row 9", "some.csv row 4"]
-    with pytest.raises(DataError, match="one class only, 'a' once 1 bad items"):
-        leave_out_lone(of("a", "a", "b"))
-    with pytest.raises(DataError, match="no items once 2 bad"):
-        leave_out_lone(of("a", "b"))
 
 
 Triple = tuple[int, int, bool]

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gemel.checks import check_sense, identities
+from gemel.checks import check_sense
 from gemel.embedded import Embedded
 from gemel.evaluation.calibration import Calibration, fit_calibration
 from gemel.inputs import read_items
-from gemel.items import Indices, Items, Pairs
+from gemel.items import Indices, Items, Pairs, identities
 from gemel.leaks import digests, marks, warn_of_training
 from gemel.model import Siamese
 from gemel.trials import item_pairs

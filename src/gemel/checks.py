@@ -1,13 +1,12 @@
 """What `Items` and `Pairs` must have before they are worth training on or measuring with."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gemel.errors import BadItemsError, DataError, Problem
-from gemel.items import Indices, Items, Pairs
+from gemel.items import Indices, Items, Pairs, identities
 
 SIGNS = 3
 """So many contradictions, and none the other way round, say that `same` is the other way round."""
@@ -61,30 +60,6 @@ def check_pairable(items: Items) -> None:
         BadItemsError: a class has one item only; all such items are listed.
     """
     settle(items.name, _lone_problems(items, _lone(items)), skip_bad=False)
-
-
-def leave_out_lone(items: Items) -> Items:
-    """The items without classes of one item; those left out are added to `skipped`.
-
-    Raises:
-        DataError: fewer than two classes remain.
-    """
-    lone = _lone(items)
-    if not len(lone):
-        return items
-    rest = items.take(np.delete(np.arange(len(items)), lone))
-    rest = replace(rest, skipped=(*items.skipped, *_lone_problems(items, lone)))
-    check_classes(rest)
-    return rest
-
-
-def identities(left: Indices, right: Indices, same: NDArray[np.bool_], count: int) -> Indices:
-    """[count] the identity of each item, 0, 1, 2...: items joined by `same` pairs are one."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    joined = coo_array((np.ones(int(same.sum())), (left[same], right[same])), shape=(count, count))
-    return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
 
 
 def contradictions(left: Indices, right: Indices, same: NDArray[np.bool_]) -> Indices:

@@ -277,16 +277,9 @@ class Pairs:
             DataError: all pairs hang together in one identity, or a part is left without pairs of
                 one kind.
         """
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
         _check_fraction(fraction)
-        size = len(self.values)
-        joined = coo_array(
-            (np.ones(int(self.same.sum())), (self.left[self.same], self.right[self.same])),
-            shape=(size, size),
-        )
-        count, identity = connected_components(joined, directed=False)
+        identity = identities(self.left, self.right, self.same, len(self.values))
+        count = int(identity.max(initial=-1)) + 1
         order = np.random.default_rng(seed).permutation(count)
         in_first = np.zeros(count, dtype=bool)
         in_first[order[: min(max(round(fraction * count), 1), count - 1)]] = True
@@ -345,6 +338,15 @@ def join(parts: Sequence[Items], name: str) -> Items:
         details={key: np.concatenate([part.details[key] for part in parts]) for key in shared},
         skipped=tuple(problem for part in parts for problem in part.skipped),
     )
+
+
+def identities(left: Indices, right: Indices, same: NDArray[np.bool_], count: int) -> Indices:
+    """[count] the identity of each item, 0, 1, 2...: items joined by `same` pairs are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    joined = coo_array((np.ones(int(same.sum())), (left[same], right[same])), shape=(count, count))
+    return np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
 
 
 def members_of_classes(class_ids: Indices) -> list[Indices]:
