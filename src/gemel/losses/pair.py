@@ -83,8 +83,9 @@ def energy(distance: Float[Tensor, " batch"], same: Tensor, bound: float) -> Flo
     """
     check_same(distance, same)
     d = wide(distance)
-    part = d / bound
-    return torch.where(same, part.square(), (part * -DECAY).exp_()).mean() * (2 * bound)
+    y = same.to(d.dtype)
+    push = torch.exp(d * (-DECAY / bound))
+    return (y * (2 / bound) * d.square() + (1 - y) * (2 * bound) * push).mean()
 
 
 def pair_hinge(

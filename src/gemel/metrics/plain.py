@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gemel.metrics.base import NOISE, Metric, squared_matrix, unit, wide, working_dtype
+from gemel.metrics.base import NOISE, SHORTEST, Metric, squared_matrix, unit, wide, working_dtype
 
 
 class Euclidean(Metric):
@@ -93,8 +93,12 @@ class Cosine(Metric):
         self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
     ) -> Float[Tensor, " batch"]:
         """The distance of each row of `u` [B, D] from the same row of `v` [B, D]: [B]."""
-        a, b = (unit(x.to(working_dtype(x.device))) for x in (u, v))
-        return self._distance((a * b).sum(dim=1)).to(wide(u).dtype)
+        a, b = (x.to(working_dtype(x.device)) for x in (u, v))
+        squared = a.square().sum(dim=1), b.square().sum(dim=1)
+        pointless = (squared[0] <= SHORTEST**2) | (squared[1] <= SHORTEST**2)
+        scale = [part.masked_fill(pointless, 1).rsqrt() for part in squared]
+        cosine = (a * b).sum(dim=1) * (scale[0] * scale[1])
+        return self._distance(cosine.masked_fill(pointless, 0)).to(wide(u).dtype)
 
     def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
         """The distance of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
