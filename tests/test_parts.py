@@ -3,21 +3,21 @@
 import pytest
 
 from gemel import encoders, losses, metrics
-from gemel.cli.app import Loss
+from gemel.cli.app import Loss, Metric
 from gemel.errors import SettingsError
-from gemel.parts import ENCODERS, METRICS, named_encoder, named_loss, named_metric
+from gemel.parts import ENCODERS, METRICS, SIMPLE_ENCODERS, named_encoder, named_loss, named_metric
 
 
-@pytest.mark.parametrize("name", list(ENCODERS))
+@pytest.mark.parametrize("name", list(SIMPLE_ENCODERS))
 def test_every_encoder_has_a_name(name: str) -> None:
     assert type(named_encoder(name.lower(), 12)).__name__ == name
     assert named_encoder(name.lower(), 12).settings()["dim"] == 12
-    assert named_encoder(name.lower(), None).settings()["dim"] == ENCODERS[name]().dim
+    assert named_encoder(name.lower(), None).settings()["dim"] == SIMPLE_ENCODERS[name]().dim
 
 
 def test_every_metric_has_a_name() -> None:
-    words = ["cosine", "euclidean", "squared-euclidean", "manhattan", "weighted-l1", "mahalanobis"]
-    assert {type(named_metric(word)).__name__ for word in words} == set(METRICS)
+    made = {type(named_metric(word.value)).__name__ for word in Metric}
+    assert made == set(METRICS) - {"NoMetric"}  # a joint comparer has it without asking
 
 
 def test_losses() -> None:
@@ -36,6 +36,8 @@ def test_losses() -> None:
 
 def test_every_loss_word_makes_its_loss() -> None:
     made = {
+        "arcface": losses.ArcFace,
+        "cosface": losses.CosFace,
         "cosine-target": losses.CosineTarget,
         "energy": losses.Energy,
         "hamming": losses.HammingTriplet,
@@ -57,3 +59,4 @@ def test_every_loss_word_makes_its_loss() -> None:
 def test_encoders_of_the_table_are_all_there_are() -> None:
     made = {name for name in encoders.__all__ if isinstance(getattr(encoders, name), type)}
     assert made == set(ENCODERS)
+    assert made - {"Joint", "Sides"} == set(SIMPLE_ENCODERS)

@@ -10,7 +10,8 @@ from gemel.inputs.reading import SIDES
 from gemel.items import Indices, Side
 from gemel.model import Siamese
 
-AT_ONCE = 65_536  # pairs measured at a time
+AT_ONCE = 65_536  # pairs of embeddings measured at a time
+JOINT_AT_ONCE = 1024  # pairs of items
 
 
 class Embedded:
@@ -40,10 +41,11 @@ class Embedded:
     def distances(self, left: Indices, right: Indices) -> NDArray[np.float32]:
         """[M] from each item of `left` [M] to the item of `right` [M] in the same place."""
         places = self.prepared.rows("left", left), self.prepared.rows("right", right)
-        measure = self._joint if self.model.is_joint else self._measured
+        joint = self.model.is_joint
+        measure, step = (self._joint, JOINT_AT_ONCE) if joint else (self._measured, AT_ONCE)
         parts = [
-            measure(places[0][i : i + AT_ONCE], places[1][i : i + AT_ONCE])
-            for i in range(0, len(left), AT_ONCE)
+            measure(places[0][i : i + step], places[1][i : i + step])
+            for i in range(0, len(left), step)
         ]
         return np.concatenate([np.empty(0, np.float32), *parts])
 
@@ -69,10 +71,11 @@ class Embedded:
         """
         if shots == 1 or self.model.is_joint:
             return nearest_support(self.distances)
-        left, right = (
-            self.model.metric.normalise(torch.from_numpy(self.vectors(side))).numpy()
-            for side in SIDES
-        )
+        with self.model.evaluating():
+            left, right = (
+                self.model.metric.normalise(torch.from_numpy(self.vectors(side))).numpy()
+                for side in SIDES
+            )
         return prototypes(right, self._between, queries=left)
 
     def _measured(self, left: Indices, right: Indices) -> NDArray[np.float32]:

@@ -41,6 +41,10 @@ class Marks:
     items: Digests
     classes: Digests
 
+    def union(self, other: "Marks") -> "Marks":
+        """The marks of both."""
+        return Marks(np.union1d(self.items, other.items), np.union1d(self.classes, other.classes))
+
 
 @dataclass(frozen=True, eq=False)
 class Leaks:

@@ -28,7 +28,7 @@ from gemel.evaluation import (
 )
 from gemel.evaluation.reliability import calibration_error
 from gemel.inputs import AnyPrepared, read_items
-from gemel.items import Indices, Items, Pairs
+from gemel.items import Indices, Items, Pairs, identities
 from gemel.leaks import digests, refuse_calibrated, warn_of_training
 from gemel.model import Siamese
 from gemel.trials import (
@@ -63,11 +63,18 @@ class Judged:
     distance: NDArray[np.float32]
 
     @property
-    def identities(self) -> tuple[Indices | None, Indices | None]:
-        """[M] the class of each left item, and of each right one; None for a table of pairs."""
-        if isinstance(self.data, Pairs):
-            return None, None
-        return self.data.class_ids[self.left], self.data.class_ids[self.right]
+    def identities(self) -> tuple[Indices, Indices]:
+        """[M] what each left item shows, and each right one.
+
+        In a table of pairs, items that `same` pairs join are one identity.
+        """
+        data = self.data
+        known = (
+            identities(data.left, data.right, data.same, len(data.values))
+            if isinstance(data, Pairs)
+            else data.class_ids
+        )
+        return known[self.left], known[self.right]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,10 +185,11 @@ def evaluate(
     warnings = _leaks(model, known, prepared)
     embedded = Embedded(model, prepared)
     judged = _judge(embedded, known, seed)
+    verified = _verify(judged, seed)
     items = known if isinstance(known, Items) else None
     search = None if model.is_joint else items  # every two items would be a run of the network
     return Evaluation(
-        verification=_verify(judged, seed),
+        verification=verified,
         groups=None if items is None else _by_group(judged, items, seed),
         folds=_by_folds(judged, seed),
         calibration_error=_calibration_error(judged, seed),
@@ -202,7 +210,7 @@ def evaluate(
         else retrieval(embedded.to_all, search.class_ids, split=search.name, seed=seed),
         judged=judged,
         skipped=data.skipped + prepared.skipped,
-        warnings=warnings,
+        warnings=warnings + _backwards(verified),
     )
 
 
@@ -347,6 +355,16 @@ def _verify(judged: Judged, seed: int) -> Verification:
     )
 
 
+def _backwards(verified: Verification) -> tuple[str, ...]:
+    """A warning where same pairs lie farther apart than different ones."""
+    if not verified.auc.high < 0.5:
+        return ()
+    return (
+        f"the AUC is {verified.auc.value:.3f}: same pairs lie farther apart than different ones. "
+        "Perhaps `same` is the other way round, in this data or in training",
+    )
+
+
 def _by_group(judged: Judged, items: Items, seed: int) -> GroupVerification | None:
     """The pairs inside each group, at the model's threshold; None without either."""
     threshold = judged.embedded.model.threshold
@@ -363,8 +381,8 @@ def _by_group(judged: Judged, items: Items, seed: int) -> GroupVerification | No
         same,
         groups[inside],
         threshold=threshold,
-        left_identity=None if left is None else left[inside],
-        right_identity=None if right is None else right[inside],
+        left_identity=left[inside],
+        right_identity=right[inside],
         split=items.name,
         seed=seed,
     )
@@ -390,7 +408,7 @@ def _calibration_error(judged: Judged, seed: int) -> Figure | None:
         known.probability(judged.distance, prior=float(judged.same.mean())),
         judged.same,
         clusters=left,
-        cluster_unit="pairs" if left is None else "identities of left items",
+        cluster_unit="identities of left items",
         split=judged.data.name,
         seed=seed,
     )

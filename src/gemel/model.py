@@ -153,9 +153,10 @@ class Siamese(nn.Module):
                 build = getattr(part, "build", None)
                 if build is not None and not _has_weights(part):
                     build(input_of(input, side).shape)
-            self.dim = 0 if self.is_joint else self._measure_dim()
+            self.dim = self._measure_dim()
             if not _has_weights(self.metric):
                 self.metric.build(self.dim)
+        self.eval()
 
     @property
     def is_joint(self) -> bool:
@@ -179,8 +180,7 @@ class Siamese(nn.Module):
         else:
             alike = type(self.side_encoder("left")) is type(self.side_encoder("right"))
             name = "pseudo-twin" if alike else "half-twin"
-        search = ("embed", "distances", "enrol", "verify", "identify")
-        return Form(name, ("fit", "evaluate", "calibrate", "compare", *search))
+        return Form(name, ("fit", "evaluate", "calibrate", "compare", "embed", "distances"))
 
     def side_encoder(self, side: Side) -> nn.Module:
         """The encoder of one side; one encoder serves both."""
@@ -189,18 +189,25 @@ class Siamese(nn.Module):
         return self.encoder.left if side == "left" else self.encoder.right
 
     def _measure_dim(self) -> int:
-        """D, the length of an embedding, from one blank item of each side."""
+        """D, the length of an embedding, from one blank item of each side; 0 without embeddings."""
         found: list[int] = []
         for side in SIDES:
             given = input_of(self.input, side)
+            blank = torch.zeros(1, *given.shape)
             try:
                 with self.evaluating():
-                    out = self.side_encoder(side)(torch.zeros(1, *given.shape))
+                    out = (
+                        self.encoder(blank, blank)
+                        if self.is_joint
+                        else self.side_encoder(side)(blank)
+                    )
             except RuntimeError as error:
                 raise SettingsError(
                     f"the encoder does not take a batch of shape (1, {given.shape}), "
                     f"as {type(given).__name__} makes it: {error}"
                 ) from error
+            if self.is_joint:
+                return 0
             if out.ndim != 2:
                 raise SettingsError(
                     f"the encoder must give embeddings (batch, dim); one blank item gave "

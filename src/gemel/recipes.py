@@ -96,7 +96,7 @@ def choose(
         BadItemsError: a class has one item only, unless `lone_classes`.
         DataError: none of the pictures can be read.
     """
-    two_kinds = data.kind_of("left") != data.kind_of("right")
+    two_kinds = _two_kinds(data)
     joint = comparer == "joint"
     _check_comparer(comparer, metric, encoder, dim, two_kinds=two_kinds)
     length = 1 if joint else TWO_KINDS_DIM if two_kinds and dim is None else dim
@@ -105,13 +105,14 @@ def choose(
         for side in (SIDES if two_kinds else SIDES[:1])
     ]
     metric = metrics.NoMetric() if joint else metric if metric is not None else metrics.Cosine()
-    loss = loss if loss is not None else default_loss(data, metric)
+    made = _compose(comparer, [encoder or side.encoder for side in sides])
+    loss = loss if loss is not None else default_loss(data, metric, _length_of(made))
     warps = {side: part.augment for side, part in zip(SIDES, sides, strict=False)}
     reasons = {"input": "; ".join(side.reason for side in sides)}
     reasons["batches"] = repr(default_sampler(data, loss, seed, lone_classes=lone_classes))
     recipe = Recipe(
         input=inputs.Sides(*(side.input for side in sides)) if two_kinds else sides[0].input,
-        encoder=_compose(comparer, [encoder or side.encoder for side in sides]),
+        encoder=made,
         metric=metric,
         loss=loss,
         augment=warps if two_kinds else sides[0].augment,
@@ -120,9 +121,23 @@ def choose(
     return _with_reasons(recipe)
 
 
+def _two_kinds(data: Items | Pairs) -> bool:
+    """Whether left and right items differ in kind, or in how many numbers they are."""
+    kinds = data.kind_of("left"), data.kind_of("right")
+    if kinds != ("numbers", "numbers") or isinstance(data, Items):
+        return kinds[0] != kinds[1]
+    return len(data.values[data.left[0]]) != len(data.values[data.right[0]])
+
+
+def _length_of(encoder: nn.Module) -> int:
+    """How many numbers an embedding has, as far as it is known before anything is built."""
+    within = encoder.left if isinstance(encoder, encoders.Sides) else encoder
+    return int(getattr(within, "dim", 1))
+
+
 def _items_of(data: Items | Pairs, side: Side) -> Indices:
     """The items that stand on a side where the sides differ in kind, else all."""
-    if isinstance(data, Pairs) and data.kind_of("left") != data.kind_of("right"):
+    if isinstance(data, Pairs) and _two_kinds(data):
         return np.unique(data.left if side == "left" else data.right)
     return np.arange(len(data.values))
 

@@ -28,7 +28,7 @@ def write(path: Path, kind: str, tensors: Mapping[str, Tensor], facts: Mapping[s
     if path.is_dir():
         raise ModelFileError(f"cannot write {path}: it is a folder; name a file")
     try:
-        text = json.dumps({**facts, "kind": kind, "format": FORMAT}, allow_nan=False)
+        text = sealed({**facts, "kind": kind, "format": FORMAT})
     except (TypeError, ValueError) as error:
         raise ModelFileError(
             f"cannot write {path}: {error}; what describes the {kind} must be texts, finite "
@@ -37,7 +37,7 @@ def write(path: Path, kind: str, tensors: Mapping[str, Tensor], facts: Mapping[s
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(whole, temporary, metadata={"gemel": text, "checksum": _checksum(text)})
+        save_file(whole, temporary, metadata={"gemel": text})
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -68,7 +68,8 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 )
             facts = json.loads(metadata["gemel"])
             _check_kind(path, kind, facts)
-            if metadata.get("checksum") != _checksum(metadata["gemel"]):
+            stated = facts.pop("checksum", None)
+            if stated != _checksum(facts):
                 raise ModelFileError(
                     f"{path} is damaged: its description is not what was written; "
                     "take it anew from where it came"
@@ -97,9 +98,21 @@ def _check_kind(path: Path, kind: str, facts: Any) -> None:
         )
 
 
-def _checksum(text: str) -> str:
+def sealed(facts: Mapping[str, Any]) -> str:
+    """`facts` as JSON, with their checksum among them.
+
+    It is one entry of the header, since the header's entries come in no fixed order, and the same
+    content is to give the same bytes.
+
+    Raises:
+        TypeError, ValueError: they are no JSON.
+    """
+    return json.dumps({**facts, "checksum": _checksum(facts)}, allow_nan=False)
+
+
+def _checksum(facts: Mapping[str, Any]) -> str:
     """SHA-256 of the facts; tensors have the fingerprint of the model that they make."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, allow_nan=False).encode()).hexdigest()
 
 
 def check_tensors(path: Path, saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

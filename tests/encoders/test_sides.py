@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from gemel.encoders import Conv, Dense, Joint, Sides
+from gemel.encoders import Conv, Dense, Joint, Koch, Sides
+from gemel.errors import SettingsError
 
 
 def test_sides_embed_each_side_with_its_own_encoder() -> None:
@@ -54,3 +55,11 @@ def test_a_network_of_the_users_own_needs_no_build() -> None:
     network = linear(1.0, -1.0)
     Joint(network).build((1,))
     assert network.weight.tolist() == [[1.0, -1.0]]
+
+
+def test_what_gives_no_logit_is_refused() -> None:
+    for network in (Conv(dim=1, unit_length=True), Koch(1)):
+        with pytest.raises(SettingsError, match="needs a logit, any real number"):
+            Joint(network)
+    with pytest.raises(SettingsError, match=r"must give one number a pair, \(3, 1\); it gave"):
+        Joint(nn.Linear(4, 2))(torch.rand(3, 2), torch.rand(3, 2))

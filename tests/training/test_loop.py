@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 import gemel
 from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, sampling
-from gemel.errors import NonFiniteLossError, SettingsError, TrainingError
+from gemel.errors import DataError, NonFiniteLossError, SettingsError, TrainingError
 from gemel.inputs import read_items
 from gemel.training import Budget, CollapseWarning, rate_at
 from gemel.training.checkpoint import State, path_for
 from gemel.training.interrupt import Interrupt
-from gemel.training.validation import Validator
+from gemel.training.validation import Validator, hold_out_items
 
 KILLED_RUN = Path(__file__).with_name("killed_run.py")
 
@@ -361,3 +361,30 @@ class TestKeeper:
     def test_resume_without_a_checkpoint_starts_anew(self, symbols: Items, tmp_path: Path) -> None:
         done = gemel.fit(fresh(), symbols, steps=2, out=tmp_path / "a.gemel", resume=True)
         assert done.steps == 2
+
+
+def test_reversed_pairs_are_refused_before_training(symbols: Items, small_model: Siamese) -> None:
+    left, right, same = gemel.trials.item_pairs(symbols, most=300, seed=0)
+    backwards = Pairs(symbols.values, left, right, ~same)
+    with pytest.raises(DataError, match="the other way round"):
+        gemel.fit(small_model, backwards, steps=1)
+
+
+def test_marks_hold_all_that_was_looked_at(symbols: Items, small_model: Siamese) -> None:
+    first, second = symbols.split_classes(0.5, seed=0)
+    gemel.fit(small_model, first, validation=second, steps=1)
+    for part in (first, second):
+        assert any("were" in warning for warning in gemel.evaluate(small_model, part).warnings)
+    other = gemel.data.drawn(alphabets=2, characters=4, drawers=4, size=16, seed=99)
+    assert gemel.evaluate(small_model, other).warnings == ()
+    gemel.fit(small_model, other, validation=None, steps=1)
+    assert gemel.evaluate(small_model, first).warnings  # not forgotten
+
+
+def test_pairs_of_one_kind_are_not_held_out(symbols: Items) -> None:
+    left, right, same = gemel.trials.item_pairs(symbols, most=9, seed=0)
+    chosen = np.concatenate([np.arange(9), [9]])  # nine same pairs, and one different
+    few = Pairs(symbols.values, left, right, same).take(chosen)
+    kept, held = hold_out_items(few, 0.2, 0)
+    assert held is None
+    assert kept is few

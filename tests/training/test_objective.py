@@ -1,5 +1,7 @@
 """What a loss needs before training, and what it is given of each comparer."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, samp
 from gemel.errors import SettingsError
 from gemel.losses import LayerDecay
 from gemel.sampling import PairBatch, TripletBatch
-from gemel.training.objective import compute, default_loss, make_ready
+from gemel.training.objective import compute, default_loss, make_ready, sides_of
 
 
 def model_of(metric: metrics.Metric, *, unit_length: bool = False) -> Siamese:
@@ -38,7 +40,7 @@ class TestReady:
     ) -> None:
         model = model_of(metric, unit_length=unit_length)
         for make in (losses.Contrastive, losses.TripletHinge):
-            with pytest.raises(SettingsError, match=f"{greatest:g}"):
+            with pytest.raises(SettingsError, match=f"distances end at {greatest:g}: no pair"):
                 gemel.fit(model, rows, loss=make(greatest + 0.5), steps=1)
             make_ready(make(greatest - 0.5), model, rows, 0)
 
@@ -47,7 +49,7 @@ class TestReady:
 
     def test_a_loss_inside_another_is_asked_too(self, rows: Items) -> None:
         model = model_of(metrics.Cosine())
-        with pytest.raises(SettingsError, match="2"):
+        with pytest.raises(SettingsError, match="distances end at 2: no pair"):
             make_ready(LayerDecay(losses.Contrastive(3.0), {model.encoder: 0.1}), model, rows, 0)
 
     def test_proxies_are_made_for_the_classes_and_learn(self, rows: Items) -> None:
@@ -61,6 +63,51 @@ class TestReady:
         assert start is not None
         assert not torch.equal(start, loss.proxies)  # a step was taken
         torch.testing.assert_close(start, loss.proxies, atol=0.02, rtol=0)  # from there
+
+    def test_proxies_inside_another_loss_are_made_too(self, rows: Items) -> None:
+        model, loss = model_of(metrics.Cosine()), losses.ArcFace(scale=8.0)
+        gemel.fit(model, rows, loss=LayerDecay(loss, {model.encoder: 0.1}), steps=1)
+        assert loss.proxies is not None
+
+    def test_proxies_of_other_classes_are_refused(self, rows: Items) -> None:
+        model, loss = model_of(metrics.Cosine()), losses.ArcFace(scale=8.0)
+        make_ready(loss, model, rows, 0)
+        with pytest.raises(SettingsError, match=r"holds 6 directions of 4 numbers.*has 3 classes"):
+            make_ready(loss, model, rows.take(np.arange(12)), 0)
+
+    def test_proxies_go_on_to_the_bit(self, rows: Items, tmp_path: Path) -> None:
+        def run(name: str, stop: int | None) -> tuple[Siamese, losses.ArcFace]:
+            model, loss = model_of(metrics.Cosine()), losses.ArcFace(scale=8.0)
+            steps = 0
+
+            def warp(batch: torch.Tensor, _: torch.Generator) -> torch.Tensor:
+                nonlocal steps
+                steps += 1
+                if steps == stop:
+                    raise KeyboardInterrupt
+                return batch
+
+            settings = {"out": tmp_path / name, "checkpoint_seconds": 0.0, "validation": None}
+            try:
+                gemel.fit(model, rows, loss=loss, augment=warp, steps=8, **settings)
+            except KeyboardInterrupt:
+                model, loss = model_of(metrics.Cosine()), losses.ArcFace(scale=8.0)
+                stop = None
+                gemel.fit(model, rows, loss=loss, augment=warp, steps=8, resume=True, **settings)
+            return model, loss
+
+        (whole, all_proxies), (resumed, proxies) = run("a.gemel", None), run("b.gemel", 5)
+        assert whole.fingerprint == resumed.fingerprint
+        assert torch.equal(all_proxies.proxies, proxies.proxies)
+
+    def test_logits_are_no_distances_for_a_contrastive_loss(self, rows: Items) -> None:
+        for metric in (metrics.Learned(), metrics.WeightedL1()):
+            for loss in (losses.Contrastive(), losses.Energy()):
+                with pytest.raises(SettingsError, match="logits, which go below 0"):
+                    make_ready(loss, model_of(metric), rows, 0)
+            make_ready(losses.PairHinge(0.0, margin=1.0), model_of(metric), rows, 0)
+        with pytest.raises(SettingsError, match="no distance of this metric is below 0"):
+            make_ready(losses.PairHinge(0.0, margin=1.0), model_of(metrics.Cosine()), rows, 0)
 
     def test_pairs_have_no_classes_for_proxies(self, rows: Items) -> None:
         pairs = Pairs(rows.values, np.array([0, 1]), np.array([1, 9]), np.array([True, False]))
@@ -100,13 +147,16 @@ def test_triplets_of_two_encoders_have_their_anchors_on_the_left() -> None:
     assert found.item() == pytest.approx(2.0 - 1.5 + 1.0)
 
 
-def test_labels_of_two_encoders_count_on_both_sides(rows: Items) -> None:
+def test_labels_of_two_encoders_stand_on_either_side_in_turns() -> None:
     both = encoders.Sides(encoders.Dense((4,), 2), encoders.Dense((4,), 2))
     model = Siamese(inputs.Numbers(3), both, metrics.Cosine())
-    batch = sampling.LabelBatch(np.array([0, 4]), np.array([0, 1]))
+    batch = sampling.LabelBatch(np.array([0, 1, 4, 5]), np.array([0, 0, 1, 1]))
+    left, right = sides_of(batch, joint=False)
+    assert (left.tolist(), right.tolist()) == ([0, 4], [1, 5])
     u, v = torch.rand(2, 2), torch.rand(2, 2)
     found = compute(losses.SupervisedContrastive(), model, (u, v), batch)
-    wanted = losses.SupervisedContrastive()(torch.cat([u, v]), torch.tensor([0, 1, 0, 1]))
+    mixed = torch.stack([u[0], v[0], u[1], v[1]])  # the sides take turns
+    wanted = losses.SupervisedContrastive()(mixed, torch.tensor([0, 0, 1, 1]))
     torch.testing.assert_close(found, wanted)
 
 
@@ -129,4 +179,4 @@ def test_pairs_of_a_twin_are_measured_side_by_side() -> None:
     ],
 )
 def test_default_losses(rows: Items, metric: metrics.Metric, wanted: type) -> None:
-    assert isinstance(default_loss(rows, metric), wanted)
+    assert isinstance(default_loss(rows, metric, 4), wanted)

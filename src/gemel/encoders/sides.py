@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gemel.encoders.koch import Koch
+from gemel.errors import SettingsError
+
 
 class Sides(nn.Module):
     """Two encoders, one for each side of a pair.
@@ -56,10 +59,19 @@ class Joint(nn.Module):
 
     Args:
         network: a module from [B, 2 C, ...] to [B, 1], or an encoder of gemel's with `dim=1`.
+
+    Raises:
+        SettingsError: the network's output is squeezed or scaled, so that it is no logit; or, in
+            `forward`, it gives another number of numbers.
     """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
+        if getattr(network, "unit_length", False) or isinstance(network, Koch):
+            raise SettingsError(
+                f"{type(network).__name__} gives numbers of bounded size, and a joint comparer "
+                "needs a logit, any real number; take Conv, Residual or Dense, without unit_length"
+            )
         self.network = network
 
     def parts(self) -> dict[str, nn.Module]:
@@ -83,4 +95,9 @@ class Joint(nn.Module):
         self, left: Float[Tensor, "batch ..."], right: Float[Tensor, "batch ..."]
     ) -> Float[Tensor, " batch"]:
         logit: Tensor = self.network(torch.cat([left, right], dim=1))
+        if logit.shape != (len(left), 1):
+            raise SettingsError(
+                f"the network of a joint comparer must give one number a pair, ({len(left)}, 1); "
+                f"it gave {tuple(logit.shape)}. Make it with dim=1"
+            )
         return -logit.squeeze(1)

@@ -13,7 +13,7 @@ same pair and 0 for a different one; Zagoruyko's y and Bromley's target are 1 fo
 for a different one. So a number is refused here.
 
 Lower distance is more alike: a similarity in a paper is turned round, each loss says how. Half
-precision is widened to float32 first. `check_reach(greatest)` refuses a margin that distances up
+precision is widened to float32 first. `check_reach` refuses a margin that distances up
 to `greatest` can never meet. `collapsed_value`, where a loss has one, is its value when the network
 maps everything to one point. docs/losses.md has a table of them all.
 """

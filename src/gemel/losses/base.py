@@ -33,14 +33,19 @@ class _Loss(nn.Module, ABC):
     about: ClassVar[About]
     takes: ClassVar[str]
 
-    def check_reach(self, greatest: float | int) -> None:
-        """Refuse a margin that distances from 0 to `greatest` cannot meet; any, where it has none.
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:
+        """Refuse distances that the loss is not made for, and a margin that they cannot meet.
 
         On unit vectors `greatest` is 2 for the cosine and the Euclidean distance, 4 for its square.
         A margin of `greatest` itself is met, by opposite points only; so not by three classes.
 
+        Args:
+            greatest: the greatest distance that the metric can give.
+            least: the least; 0, or minus infinity where the distance is a logit.
+
         Raises:
-            SettingsError: no pair or triplet at all can meet the margin.
+            SettingsError: no pair or triplet at all can meet the margin, or the loss needs
+                distances of 0 and more and the metric gives others.
         """
 
 
@@ -88,6 +93,15 @@ def finite(name: str, value: float | int) -> float:
     if not math.isfinite(value):
         raise SettingsError(f"`{name}` must be a finite distance; got {value}")
     return float(value)
+
+
+def check_not_negative(loss: nn.Module, least: float | int) -> None:
+    """Raise SettingsError where distances can be less than 0."""
+    if least < 0:
+        raise SettingsError(
+            f"{type(loss).__name__} is made for distances of 0 and more; those of this metric are "
+            "logits, which go below 0: take PairCrossEntropy, or PairHinge"
+        )
 
 
 def check_margin(loss: nn.Module, margin: float, greatest: float | int) -> None:

@@ -86,10 +86,10 @@ class LayerDecay(nn.Module):
         """
         return torch.stack([weight * _square(layer) for layer, weight in self._layers]).sum()
 
-    def check_reach(self, greatest: float | int) -> None:
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:
         """See the loss inside."""
         if isinstance(self.loss, PairLoss | TripletLoss | LabelLoss):
-            self.loss.check_reach(greatest)
+            self.loss.check_reach(greatest, least)
 
     def extra_repr(self) -> str:
         """The decays in words."""

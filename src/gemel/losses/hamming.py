@@ -121,7 +121,7 @@ def _nearest_negatives(
 ) -> Int[Tensor, "triplets 3"]:
     """Every anchor with every positive, and the first of the anchor's nearest negatives."""
     size = len(points)
-    codes = torch.where(points >= 0, 1.0, -1.0)  # [B, q]
+    codes = torch.where(points > 0, 1.0, -1.0)  # [B, q]
     place = torch.arange(size, device=labels.device)
     found = []
     for anchors in torch.split(place, max(1, CHUNK // size)):

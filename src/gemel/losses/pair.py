@@ -8,7 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gemel.errors import SettingsError
-from gemel.losses.base import About, PairLoss, check_margin, check_same, finite, positive
+from gemel.losses.base import (
+    About,
+    PairLoss,
+    check_margin,
+    check_not_negative,
+    check_same,
+    finite,
+    positive,
+)
 from gemel.metrics import wide
 
 DECAY = 2.77  # Chopra's constant, about 4 ln 2: the repulsion halves every quarter of its range
@@ -44,7 +52,7 @@ def pair_cross_entropy(
 ) -> Float[Tensor, ""]:
     """Minus the log-likelihood of `same` where p(same) = sigmoid(scale * (threshold - d)).
 
-    Koch, Zemel and Salakhutdinov 2015; for their weight decay see `layer_decay`. Scale 1 and
+    Koch, Zemel and Salakhutdinov 2015; for their weight decay see `LayerDecay`. Scale 1 and
     threshold 0 with the distances of `metrics.WeightedL1` are the paper's formula exactly.
 
     Args:
@@ -97,7 +105,7 @@ def pair_hinge(
     """Zagoruyko and Komodakis 2015: max(0, margin - y o), y = 1 of a same pair, -1 of others.
 
     The paper's score o, greater for more alike, is `threshold` - distance; its margin is 1, and
-    its (lambda / 2) |w|^2 is left to the optimiser or to `layer_decay`. So same pairs are left
+    its (lambda / 2) |w|^2 is left to the optimiser or to `LayerDecay`. So same pairs are left
     alone below threshold - margin, different ones above threshold + margin.
 
     Args:
@@ -171,8 +179,9 @@ class Contrastive(PairLoss):
         """See `contrastive`."""
         return contrastive(distance, same, self.margin)
 
-    def check_reach(self, greatest: float | int) -> None:
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:
         """Refuse a margin beyond `greatest`: no different pair would ever be left alone."""
+        check_not_negative(self, least)
         check_margin(self, self.margin, greatest)
 
     @property
@@ -211,6 +220,7 @@ class PairCrossEntropy(PairLoss):
         super().__init__()
         start = torch.tensor(finite("threshold", threshold))
         log_scale = torch.tensor(math.log(positive("scale", scale)))
+        self._start = f"scale={scale:g}, threshold={threshold:g}, learn={learn}"
         self.log_scale = nn.Parameter(log_scale, requires_grad=learn)
         self.threshold = nn.Parameter(start, requires_grad=learn)
 
@@ -223,9 +233,8 @@ class PairCrossEntropy(PairLoss):
         return torch.sigmoid(self.log_scale.exp() * (self.threshold - wide(distance)))
 
     def extra_repr(self) -> str:
-        """The settings in words."""
-        scale, threshold = self.log_scale.exp().item(), self.threshold.item()
-        return f"scale={scale:g}, threshold={threshold:g}, learn={self.log_scale.requires_grad}"
+        """The settings in words: where learning starts, not what it has come to."""
+        return self._start
 
 
 class Energy(PairLoss):
@@ -259,6 +268,10 @@ class Energy(PairLoss):
         """The loss of a balanced batch all of whose distances are 0."""
         return self.bound
 
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:  # noqa: ARG002
+        """Refuse distances below 0, where the loss of same pairs would grow again."""
+        check_not_negative(self, least)
+
     def extra_repr(self) -> str:
         """The settings in words."""
         return f"bound={self.bound}"
@@ -287,6 +300,7 @@ class PairHinge(PairLoss):
     ) -> None:
         super().__init__()
         start = torch.tensor(finite("threshold", threshold))
+        self._start = f"threshold={threshold:g}, margin={margin:g}, learn={learn}"
         self.threshold = nn.Parameter(start, requires_grad=learn)
         self.margin = positive("margin", margin)
 
@@ -294,8 +308,8 @@ class PairHinge(PairLoss):
         """See `pair_hinge`."""
         return pair_hinge(distance, same, self.threshold, self.margin)
 
-    def check_reach(self, greatest: float | int) -> None:
-        """Refuse what distances from 0 to `greatest` cannot meet.
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:
+        """Refuse what distances from `least` to `greatest` cannot meet.
 
         Same pairs must get down to threshold - margin and different ones up to threshold + margin;
         where the threshold is learned, it must be able to find a place where both can.
@@ -305,11 +319,11 @@ class PairHinge(PairLoss):
             check_margin(self, 2 * self.margin, greatest)
             return
         check_margin(self, threshold + self.margin, greatest)
-        if threshold < self.margin:
+        if threshold - self.margin < least:
             raise SettingsError(
                 f"PairHinge leaves same pairs alone below threshold - margin = "
-                f"{threshold - self.margin:g}, and no distance of this metric is below 0: give a "
-                f"threshold of {self.margin:g} or more, or a smaller margin"
+                f"{threshold - self.margin:g}, and no distance of this metric is below {least:g}: "
+                f"give a threshold of {least + self.margin:g} or more, or a smaller margin"
             )
 
     @property
@@ -324,9 +338,8 @@ class PairHinge(PairLoss):
         return (max(0.0, self.margin - threshold) + max(0.0, self.margin + threshold)) / 2
 
     def extra_repr(self) -> str:
-        """The settings in words."""
-        learn = self.threshold.requires_grad
-        return f"threshold={self.threshold.item():g}, margin={self.margin}, learn={learn}"
+        """The settings in words: where learning starts, not what it has come to."""
+        return self._start
 
 
 class CosineTarget(PairLoss):

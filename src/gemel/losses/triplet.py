@@ -82,7 +82,7 @@ class TripletHinge(TripletLoss):
         """See `triplet_hinge`."""
         return triplet_hinge(d_ap, d_an, self.margin)
 
-    def check_reach(self, greatest: float | int) -> None:
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:  # noqa: ARG002
         """Refuse a margin beyond `greatest`: no hinge would ever be 0."""
         check_margin(self, self.margin, greatest)
 
@@ -159,7 +159,7 @@ class Triplet(LabelLoss):
             embeddings, labels, self.metric, mining=self.mining, margin=self.margin
         )
 
-    def check_reach(self, greatest: float | int) -> None:
+    def check_reach(self, greatest: float | int, least: float | int = 0.0) -> None:  # noqa: ARG002
         """Refuse a margin beyond `greatest`: no triplet would ever be inactive."""
         if self.margin is not None:
             check_margin(self, self.margin, greatest)

@@ -49,9 +49,13 @@ def squared_matrix(
 class Metric(nn.Module, ABC):
     """The base of all metrics. Lower is more alike.
 
+    `least` is the least distance there can be: 0, but minus infinity where it is a logit.
+
     `type(metric)(**metric.settings())` and, where there are weights, `build(dim)` make an equal
     one but for the weights, which are in `state_dict()`.
     """
+
+    least = 0.0
 
     @abstractmethod
     def forward(
@@ -92,6 +96,8 @@ class Metric(nn.Module, ABC):
 
 class LogitMetric(Metric):
     """A metric whose distance is minus the logit of the probability that a pair is the same."""
+
+    least = -math.inf
 
     def probability(self, distance: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The probability that a pair is the same: sigmoid(-distance), of the same shape."""

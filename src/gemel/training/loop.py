@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -13,11 +13,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from gemel.checks import check_sense
 from gemel.errors import Problem, SettingsError, TrainingError
 from gemel.inputs import input_of
 from gemel.inputs.reading import SIDES
 from gemel.items import Items, Pairs
-from gemel.leaks import digests, marks
+from gemel.leaks import Marks, digests, marks
 from gemel.model import Siamese
 from gemel.sampling import Sampler
 from gemel.training import checkpoint
@@ -34,7 +35,7 @@ from gemel.training.objective import (
 )
 from gemel.training.progress import Record, Reporter
 from gemel.training.step import Augment, Stepper
-from gemel.training.validation import Validator, hold_out, read_both
+from gemel.training.validation import Read, Validator, hold_out, read_both
 from gemel.training.watch import Watch
 
 RECORD_EVERY = 10
@@ -93,7 +94,7 @@ def fit(
         model: what is trained.
         train: labelled items, or pairs.
         loss: a `PairLoss`, a `TripletLoss`, or any callable `(embeddings [B, D], labels [B])`
-            that gives a scalar. Default: supervised contrastive; for pairs, contrastive.
+            that gives a scalar. Default: what suits metric and data, see `default_loss`.
         sampler: a function from the training part to the sampler of its batches. Default:
             what the loss needs, about 256 items a batch.
         augment: called as `augment(batch, generator)` on input tensors; none unless given. Where
@@ -140,9 +141,10 @@ def fit(
         else (train, validation)
     )
     (train, data), held_data = read_both(model.input, train, held, skip_bad=skip_bad)
+    seen = _looked_at([(train, data), *([] if held_data is None else [held_data])])
     for side in SIDES:
         input_of(model.input, side).learn(data.of(side))
-    loss = loss if loss is not None else default_loss(train, model.metric)
+    loss = loss if loss is not None else default_loss(train, model.metric, model.dim)
     make_ready(loss, model, train, seed)
     batches = (
         sampler(train)
@@ -183,7 +185,7 @@ def fit(
         stopped = run.loop(reporter)
     if stopped == INTERRUPTED:
         keeper.save(state)
-    model.trained_on = marks(train, digests(data))
+    model.trained_on = seen if model.trained_on is None else seen.union(model.trained_on)
     _finish(model, train, state, loss, seed, validator, out if first else None)
     if stopped == INTERRUPTED:
         raise KeyboardInterrupt
@@ -294,7 +296,7 @@ def _identity(
         "metric": repr(stepper.model.metric),
         "loss": repr(loss) if isinstance(loss, nn.Module) else name_of(loss),
         "sampler": repr(stepper.sampler),
-        "augment": name_of(stepper.augment),
+        "augment": _augment_name(stepper.augment),
         "budget": vars(budget),
         "rate": stepper.rate,
         "weight_decay": weight_decay,
@@ -302,6 +304,27 @@ def _identity(
         "precision": str(stepper.fabric.strategy.precision.precision),
         "seed": stepper.seed,
     }
+
+
+def _looked_at(parts: list[Read]) -> Marks:
+    """The marks of all that decides the weights: trained on, or validated on.
+
+    Raises:
+        DataError: `same` of a table of pairs seems to be the other way round.
+    """
+    found = []
+    for part, prepared in parts:
+        items = digests(prepared)
+        if isinstance(part, Pairs):
+            check_sense(part, content=items)
+        found.append(marks(part, items))
+    return found[0] if len(found) == 1 else found[0].union(found[1])
+
+
+def _augment_name(augment: Augment | None) -> str:
+    if isinstance(augment, Mapping):
+        return ", ".join(f"{side}: {name_of(warp)}" for side, warp in sorted(augment.items()))
+    return name_of(augment)
 
 
 def _finish(

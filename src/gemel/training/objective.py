@@ -13,6 +13,8 @@ from gemel.items import Indices, Items, Pairs
 from gemel.losses import (
     Contrastive,
     HammingTriplet,
+    LabelLoss,
+    LayerDecay,
     PairCrossEntropy,
     PairLoss,
     ProxyLoss,
@@ -36,18 +38,20 @@ from gemel.sampling import (
 Loss = Callable[..., Tensor]
 
 
-def default_loss(train: Items | Pairs, metric: Metric) -> Loss:
+def default_loss(train: Items | Pairs, metric: Metric, dim: int) -> Loss:
     """A loss that trains what `metric` measures, its weights too, from what the data offers.
 
     Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers. Else for
     items: supervised contrastive with the cosine, Norouzi's triplet loss for Hamming distances, a
     triplet hinge with other metrics; for pairs: contrastive, with a margin of 0.5 for the cosine
-    (distances go from 0 to 2) and 1 for others.
+    (distances go from 0 to 2), a quarter of the `dim` bits for Hamming distances, 1 for others.
     """
     if isinstance(metric, LogitMetric):
         return PairCrossEntropy()
     if isinstance(train, Pairs):
-        return Contrastive(margin=0.5) if isinstance(metric, Cosine) else Contrastive()
+        bits = isinstance(metric, Hamming)
+        margin = 0.5 if isinstance(metric, Cosine) else dim / 4 if bits else 1.0
+        return Contrastive(margin=margin)
     if isinstance(metric, Hamming):
         return HammingTriplet()
     return SupervisedContrastive() if isinstance(metric, Cosine) else Triplet(metric)
@@ -86,19 +90,31 @@ def make_ready(loss: Loss, model: Siamese, train: Items | Pairs, seed: int) -> N
         SettingsError: no pair of the model's embeddings can meet the margin, or a loss of classes
             is to learn from pairs.
     """
-    if isinstance(loss, ProxyLoss) and loss.proxies is None:
-        if isinstance(train, Pairs):
-            raise SettingsError(
-                f"{name_of(loss)} learns one direction a class, and {train.name} holds pairs "
-                "without classes; take a pair loss, such as gemel.losses.Contrastive()"
-            )
-        generator = torch.Generator().manual_seed(seed)
-        loss.build(model.dim, len(train.classes), generator=generator)
-    check = getattr(loss, "check_reach", None)
-    if check is not None:
-        metric = getattr(loss, "metric", model.metric)
+    within = loss.loss if isinstance(loss, LayerDecay) else loss
+    if isinstance(within, ProxyLoss):
+        _make_proxies(within, model, train, seed)
+    if isinstance(loss, PairLoss | TripletLoss | LabelLoss):
+        metric = getattr(within, "metric", model.metric)
         unit_length = all(getattr(model.side_encoder(side), "unit_length", False) for side in SIDES)
-        check(metric.reach(model.dim, unit_length=unit_length))
+        loss.check_reach(metric.reach(model.dim, unit_length=unit_length), metric.least)
+
+
+def _make_proxies(loss: ProxyLoss, model: Siamese, train: Items | Pairs, seed: int) -> None:
+    if isinstance(train, Pairs):
+        raise SettingsError(
+            f"{name_of(loss)} learns one direction a class, and {train.name} holds pairs "
+            "without classes; take a pair loss, such as gemel.losses.Contrastive()"
+        )
+    classes = len(train.classes)
+    if loss.proxies is None:
+        generator = torch.Generator().manual_seed(seed)
+        loss.build(model.dim, classes, generator=generator)
+    elif loss.proxies.shape != (classes, model.dim):
+        raise SettingsError(
+            f"{name_of(loss)} holds {loss.proxies.shape[0]} directions of {loss.proxies.shape[1]} "
+            f"numbers, of another training; {train.name} has {classes} classes and the embeddings "
+            f"{model.dim} numbers: make a new loss"
+        )
 
 
 def items_of(batch: Batch) -> Indices:
@@ -113,9 +129,9 @@ def items_of(batch: Batch) -> Indices:
 def sides_of(batch: Batch, *, joint: bool) -> tuple[Indices, Indices]:
     """The items of a batch that stand on the left, and those on the right.
 
-    Anchors stand on the left, positives and negatives on the right; labelled items on both. For a
-    joint comparer, which takes pairs, each anchor comes once with its positive and once with its
-    negative.
+    Anchors stand on the left, positives and negatives on the right; of labelled items every other
+    one on either side. For a joint comparer, which takes pairs, each anchor comes once with its
+    positive and once with its negative.
 
     Raises:
         SettingsError: a batch of labelled items for a joint comparer.
@@ -128,9 +144,9 @@ def sides_of(batch: Batch, *, joint: bool) -> tuple[Indices, Indices]:
     if joint:
         raise SettingsError(
             "a joint comparer has no embeddings for a loss of labelled items; take a pair loss, "
-            "such as gemel.losses.PairCrossEntropy(), or a triplet loss"
+            "such as gemel.losses.PairCrossEntropy(), or gemel.losses.TripletHinge()"
         )
-    return batch.items, batch.items
+    return batch.items[::2], batch.items[1::2]
 
 
 def compute(loss: Loss, model: Siamese, given: tuple[Tensor, ...], batch: Batch) -> Tensor:
@@ -163,13 +179,22 @@ def _apply(loss: Loss, model: Siamese, given: tuple[Tensor, ...], batch: Batch) 
     if isinstance(loss, TripletLoss) and isinstance(batch, TripletBatch):
         return loss(*_distances(model, given, 2))
     if not isinstance(loss, PairLoss | TripletLoss) and isinstance(batch, LabelBatch):
-        labels = torch.from_numpy(batch.labels).to(device)
-        return loss(torch.cat(given), labels.repeat(len(given)))
+        return loss(_in_order(given), torch.from_numpy(batch.labels).to(device))
     wanted = {PairBatch: "pairs", TripletBatch: "triplets", LabelBatch: "labelled items"}
     raise SettingsError(
         f"{name_of(loss)} does not take batches of {wanted[type(batch)]}: give pair losses a "
         "BalancedPairs sampler, triplet losses Triplets, all others ClassesByItems"
     )
+
+
+def _in_order(given: tuple[Tensor, ...]) -> Tensor:
+    """The embeddings of labelled items in the order of the batch; sides take turns."""
+    if len(given) == 1:
+        return given[0]
+    left, right = given
+    whole = left.new_empty(len(left) + len(right), *left.shape[1:])
+    whole[::2], whole[1::2] = left, right
+    return whole
 
 
 def _distances(model: Siamese, given: tuple[Tensor, ...], others: int) -> list[Tensor]:

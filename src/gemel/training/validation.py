@@ -44,12 +44,15 @@ def hold_out_items(
     """The training part and a validation part of about `share` of each class's items, or of pairs.
 
     Two items of a class at least are held out, so that they can meet; classes of fewer than four
-    keep all of theirs. Nothing is held out where that leaves fewer than two classes.
+    keep all of theirs. Nothing is held out where that leaves fewer than two classes, or pairs of
+    one kind.
     """
     if share <= 0:
         return train, None
     if isinstance(train, Pairs):
-        return train.split_items(1 - share, seed=seed)
+        kept, held_pairs = train.split_items(1 - share, seed=seed)
+        both = 0 < held_pairs.same.sum() < len(held_pairs)
+        return (kept, held_pairs) if both else (train, None)
     generator = np.random.default_rng(seed)
     held = np.zeros(len(train), dtype=bool)
     for members in members_of_classes(train.class_ids):
@@ -86,7 +89,7 @@ class Validator:
     """Measures a model on held-out data, the same way each time.
 
     The figure, higher is better, is the accuracy of 1,000 one-shot trials for items, and the AUC
-    for pairs.
+    for pairs and for joint comparers, to which a trial costs a run of the network for each way.
 
     Raises:
         EvaluationError: no two held-out items are of one class, or there is one class only.
@@ -109,8 +112,9 @@ class Validator:
         """The figure of the model as it is now."""
         embedded = Embedded(self.model, self.prepared)
         held = self.held
-        if isinstance(held, Pairs):
-            return auc(embedded.distances(held.left, held.right), held.same)
+        if isinstance(held, Pairs) or self.model.is_joint:
+            left, right, same = self.pairs
+            return auc(embedded.distances(left, right), same)
         inside = held.groups is not None and default_ways(held, within_groups=True) >= 5
         figure = one_shot_of(embedded, held, trials=TRIALS, within_groups=inside, seed=self.seed)
         return figure.value
