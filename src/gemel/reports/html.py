@@ -32,7 +32,7 @@ def join(*parts: str) -> Html:
     return Html("".join(escaped(part) for part in parts))
 
 
-def tag(name: str, *children: str, **attributes: str | float | int | bool | None) -> Html:
+def tag(name: str, /, *children: str, **attributes: str | float | int | bool | None) -> Html:
     """An element. Attributes that are None or False are left out; `class_` is `class`."""
     words = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_said(value)}"')

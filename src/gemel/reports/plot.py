@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gemel.reports.html import Html, escaped, join, tag
 
 WIDTH, HEIGHT = 360, 280
-LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 42
+LEFT, RIGHT, TOP, BOTTOM = 48, 22, 10, 42
 SERIES = 8
 MARKS = (
     "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z",  # a disc
@@ -55,14 +55,14 @@ def even_axis(label: str, low: float | int, high: float | int, *, percent: bool 
     """A plain axis with round ticks."""
     wide = max(float(high - low), 1e-12)
     step = 10.0 ** np.floor(np.log10(wide))
-    step *= next(size for size in (0.1, 0.2, 0.25, 0.5, 1) if wide / (step * size) <= 6)
+    step *= next(size for size in (0.2, 0.25, 0.5, 1, 2) if wide / (step * size) <= 6)
     places = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
     said = [f"{100 * place:.4g} %" if percent else f"{place:.4g}" for place in places + 0.0]
     return Axis(label, low, high, list(zip(places.tolist(), said, strict=True)))
 
 
 class Plot:
-    """A chart that is drawn piece by piece; later pieces lie over earlier ones.
+    """A chart that is drawn piece by piece; later pieces lie over earlier ones, marks over all.
 
     Args:
         across: the axis from left to right.
@@ -75,6 +75,7 @@ class Plot:
         self.up = up
         self.height = height
         self._pieces: list[Html] = []
+        self._marks: list[Html] = []
         self._legend: list[Html] = []
 
     def places(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
@@ -100,7 +101,7 @@ class Plot:
     def marks(self, x: ArrayLike, y: ArrayLike, series: int, name: str | None = None) -> None:
         """A mark at each point [K]."""
         for a, b in np.atleast_2d(self.places(x, y)).tolist():
-            self._pieces.append(mark(a, b, series))
+            self._marks.append(mark(a, b, series))
         if name is not None:
             self._legend.append(_sample(mark(13, 5, series), name))
 
@@ -151,6 +152,7 @@ class Plot:
                 height=tall,
                 viewBox=f"{LEFT} {TOP} {inner} {tall}",
             ),
+            *self._marks,
             viewBox=f"0 0 {WIDTH} {self.height}",
             class_="chart",
             role="img",
@@ -181,11 +183,32 @@ class Plot:
         return found
 
 
-def mark(x: float | int, y: float | int, series: int, *children: Html) -> Html:
-    """The mark of a series at a place in a drawing."""
-    path = MARKS[series % len(MARKS)]
-    place = f"translate({x:.1f} {y:.1f})"
-    return tag("path", *children, d=path, class_=f"mark s{series % SERIES}", transform=place)
+def mark(
+    x: float | int,
+    y: float | int,
+    shape: int,
+    *children: Html,
+    colour: int | None = None,
+    at: str | None = None,
+) -> Html:
+    """A mark at a place in a drawing; unless a colour is given, that of the same number.
+
+    Args:
+        x: to the right.
+        y: down.
+        shape: the number of the mark.
+        children: what stands in it, such as a title.
+        colour: the number of the colour.
+        at: its place in space, for the script that turns it.
+    """
+    return tag(
+        "path",
+        *children,
+        d=MARKS[shape % len(MARKS)],
+        class_=f"mark s{(shape if colour is None else colour) % SERIES}",
+        transform=f"translate({x:.1f} {y:.1f})",
+        data_at=at,
+    )
 
 
 def _sample(drawing: Html, name: str) -> Html:
