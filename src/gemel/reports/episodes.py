@@ -89,6 +89,7 @@ def episodes_shown(embedded: Embedded, items: Items, asked: Asked, figure: Figur
         rests_on(figure),
         "). A whole frame is the answer where it is right, a dashed frame a wrong answer, and a "
         "double frame what would have been right.",
+        f" Of the {asked.shots} references of a class the first is shown." if asked.shots > 1 else "",
     )
     return join(tag("p", reading), *drawn)
 

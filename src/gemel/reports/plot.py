@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gemel.reports.html import Html, escaped, join, tag
 
 WIDTH, HEIGHT = 360, 280
-LEFT, RIGHT, TOP, BOTTOM = 48, 22, 10, 42
+LEFT, RIGHT, TOP, BOTTOM = 56, 22, 10, 42
 SERIES = 8
 MARKS = (
     "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0-3 0Z",  # a disc

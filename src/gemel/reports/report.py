@@ -62,7 +62,7 @@ def report(evaluation: Evaluation, asked: Asked) -> str:
         *_of_items(evaluation, asked),
         again(asked),
     ]
-    title = f"{shortened(Path(asked.model).name)} judged on {shortened(asked.data)}"
+    title = f"{shortened(Path(asked.model).name)} judged on {shortened(Path(asked.data).name)}"
     turns = model.dim == 3 and any(section.slug == "map" for section in sections)
     return page(title, _summary(evaluation, model), sections, script=turns)
 
@@ -384,8 +384,8 @@ def _groups(found: GroupVerification | None) -> list[Section]:
     shown = f"{len(groups)} of {len(found.groups)} groups, least accurate first{tail}"
     reading = (
         f"Pairs inside each group, all at the threshold {found.threshold:.4f}: is it fair to all? "
-        "Groups whose intervals do not overlap truly differ; where they overlap, chance may be "
-        "all there is. The equal error rate is at a threshold of the group's own. What has fewer "
+        "Where the intervals of two groups overlap, chance may be all that parts them; among many "
+        "groups, some will look worse by chance. The equal error rate is at a threshold of the group's own. What has fewer "
         "than 30 pairs of a kind is not given."
     )
     body = join(tag("p", reading), table("groups-table", shown, head, rows))
