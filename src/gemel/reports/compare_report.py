@@ -86,7 +86,10 @@ def _row(one: Comparison) -> list[str]:
         tag("data", said(value, percent=one.percent), value=repr(value))
         for value in (one.first, one.second)
     )
-    change = tag("data", f"{scale * one.difference:+.{digits}f}", value=repr(one.difference))
+    unit = " points" if one.percent else ""
+    change = tag(
+        "data", f"{scale * one.difference:+.{digits}f}{unit}", value=repr(one.difference)
+    )
     return [one.name, *values, change, interval]
 
 
@@ -155,7 +158,7 @@ def _figures(comparison: ModelComparison) -> Section:
         zip(comparison.names, comparison.evaluations, strict=True), start=1
     ):
         parts.append(tag("h3", name_of(name)))
-        parts.append(figures_table(f"figures-{number}", "Each by itself", one.figures))
+        parts.append(figures_table(f"figures-{number}", f"Figures of {shortened(name)}", one.figures))
         if one.refused:
             parts += [tag("p", "Not given:"), refused_list(one.refused)]
     return Section("figures", "All figures of each", join(*parts))

@@ -86,9 +86,17 @@ def _in_space(
         middle = vectors - vectors.mean(axis=0)
         places = middle / max(float(np.linalg.norm(middle, axis=1).max()), 1e-12)
         title, how = "In space", "Embeddings have 3 numbers, shown as they are."
-    drawing = _drawing(places, labels, "sphere", f"{title}: {drawn}")
+    drawing = _drawing(_faced(places), labels, "sphere", f"{title}: {drawn}")
     reading = f"{how} Drag, or press the arrow keys, to turn it; what is behind is paler. {drawn}."
     return chart(drawing, title, reading)
+
+
+def _faced(places: Float[NDArray[np.float64], "items 3"]) -> Float[NDArray[np.float64], "items 3"]:
+    """Turned so that their mean, where there is one, faces the reader."""
+    _, _, axes = np.linalg.svd(places.mean(axis=0)[None])  # the mean's direction, and two across it
+    toward = axes[0] if places.mean(axis=0) @ axes[0] >= 0 else -axes[0]
+    turn = np.stack([axes[1], np.cross(toward, axes[1]), toward])
+    return np.asarray(places @ turn.T)
 
 
 def _fitted(places: Float[NDArray[np.float64], "items 2"]) -> Float[NDArray[np.float64], "items 2"]:

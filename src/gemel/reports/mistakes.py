@@ -35,7 +35,10 @@ def mistakes(judged: Judged) -> Html:
             "Same pairs with the largest distances, farthest first.",
         ),
     ):
-        shown = [_pair(judged, portraits, number, threshold) for number in worst(judged, same=same)]
+        shown = [
+            _pair(judged, portraits, number, threshold)
+            for number in worst(judged, same=same).tolist()
+        ]
         parts += [tag("h3", title), tag("p", reading), tag("ul", *shown, class_="gallery")]
     return join(*parts)
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.reports.html import Html, escaped, join, tag
 
+Places = ArrayLike | float | int
 WIDTH, HEIGHT = 360, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 22, 10, 42
 SERIES = 8
@@ -45,10 +46,11 @@ class Axis:
     ticks: Sequence[tuple[float | int, str]]
     scale: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray
 
-    def share(self, values: ArrayLike) -> NDArray[np.float64]:
+    def share(self, values: Places) -> NDArray[np.float64]:
         """Where values lie: 0 at the lower end, 1 at the upper one."""
         low, high = self.scale(np.array([self.low, self.high], dtype=np.float64))
-        return (self.scale(np.asarray(values, dtype=np.float64)) - low) / (high - low)
+        given = np.asarray(values, dtype=np.float64)
+        return np.asarray((self.scale(given) - low) / (high - low))
 
 
 def even_axis(label: str, low: float | int, high: float | int, *, percent: bool = False) -> Axis:
@@ -78,14 +80,14 @@ class Plot:
         self._marks: list[Html] = []
         self._legend: list[Html] = []
 
-    def places(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    def places(self, x: Places, y: Places) -> NDArray[np.float64]:
         """[K, 2] where points stand in the drawing."""
         across, up = np.broadcast_arrays(self.across.share(x), self.up.share(y))
         wide, tall = WIDTH - LEFT - RIGHT, self.height - TOP - BOTTOM
         return np.stack([LEFT + across * wide, TOP + (1 - up) * tall], axis=-1)
 
     def line(
-        self, x: ArrayLike, y: ArrayLike, series: int, name: str | None = None, *, fill: bool = False
+        self, x: Places, y: Places, series: int, name: str | None = None, *, fill: bool = False
     ) -> None:
         """A line through points [K]; with `fill` also what lies under it."""
         points = _thinned(self.places(x, y))
@@ -98,7 +100,7 @@ class Plot:
         if name is not None:
             self._legend.append(_sample(tag("path", d="M0 5H26", class_=f"line s{series}"), name))
 
-    def marks(self, x: ArrayLike, y: ArrayLike, series: int, name: str | None = None) -> None:
+    def marks(self, x: Places, y: Places, series: int, name: str | None = None) -> None:
         """A mark at each point [K]."""
         for a, b in np.atleast_2d(self.places(x, y)).tolist():
             self._marks.append(mark(a, b, series))
