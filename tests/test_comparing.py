@@ -131,9 +131,7 @@ class TestVerdict:
             ([0.04, np.nan, np.nan, np.nan], [True, False, False, False]),
         ],
     )
-    def test_holm(
-        self, compared: ModelComparison, p_values: list[float], told: list[bool]
-    ) -> None:
+    def test_holm(self, compared: ModelComparison, p_values: list[float], told: list[bool]) -> None:
         ones = tuple(
             replace(one, p_value=p) for one, p in zip(compared.comparisons, p_values, strict=True)
         )

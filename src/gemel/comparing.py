@@ -62,7 +62,9 @@ class ModelComparison:
     @property
     def verdict(self) -> str:
         """Which model is better, or that the data do not tell, in a sentence or two."""
-        winners = {name: [one.name for one, won in self.better if won == name] for name in self.names}
+        winners = {
+            name: [one.name for one, won in self.better if won == name] for name in self.names
+        }
         found = [f"{name} is better by {_listed(won)}." for name, won in winners.items() if won]
         unsure = _listed([one.name for one, won in self.better if won is None])
         if unsure and found:

@@ -189,9 +189,7 @@ class TestUse:
         for figure in found["figures"]:
             assert {"value", "low", "high", "count", "seed", "split", "method"} <= figure.keys()
 
-    def test_evaluate_with_report_and_card(
-        self, model: Path, photos: Path, tmp_path: Path
-    ) -> None:
+    def test_evaluate_with_report_and_card(self, model: Path, photos: Path, tmp_path: Path) -> None:
         words = ["evaluate", model, photos, "--ways", "5", "--trials", "50", "--json"]
         page, card = tmp_path / "a.html", tmp_path / "a.md"
         more = ["--report", str(page), "--card", str(card)]
@@ -400,5 +398,14 @@ class TestErrors:
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
-        for command in ("demo", "train", "evaluate", "calibrate", "compare", "embed", "fetch", "card"):
+        for command in (
+            "demo",
+            "train",
+            "evaluate",
+            "calibrate",
+            "compare",
+            "embed",
+            "fetch",
+            "card",
+        ):
             assert command in done.stdout

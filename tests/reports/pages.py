@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 EMPTY = {"meta", "img", "br"}
 
@@ -28,7 +29,9 @@ class Element:
             one
             for one in self.everything
             if one.name == name
-            and all(one.attributes.get(key.rstrip("_")) == value for key, value in attributes.items())
+            and all(
+                one.attributes.get(key.rstrip("_")) == value for key, value in attributes.items()
+            )
         ]
 
 
@@ -83,7 +86,7 @@ def sound(page: str) -> Element:
     levels = [int(one.name[1]) for one in root.everything if one.name in ("h1", "h2", "h3", "h4")]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     for one in root.find("svg", role="img"):
         assert one.find("title")
         assert one.find("desc")
@@ -99,6 +102,4 @@ def rows(root: Element, table: str) -> list[list[Element]]:
     body = next(
         one for one in root.find("table") if one.find("caption", id=f"{table}-caption")
     ).find("tbody")[0]
-    return [
-        [cell for cell in row.parts if isinstance(cell, Element)] for row in body.find("tr")
-    ]
+    return [[cell for cell in row.parts if isinstance(cell, Element)] for row in body.find("tr")]

@@ -58,7 +58,9 @@ def test_figures_with_intervals(pixels: Siamese, symbols: Items) -> None:
 
 
 def test_training_calibration_and_warnings(symbols: Items) -> None:
-    model = Siamese(inputs.Images(16, channels=1), gemel.encoders.Conv(width=(4,), dim=4), metrics.Cosine())
+    model = Siamese(
+        inputs.Images(16, channels=1), gemel.encoders.Conv(width=(4,), dim=4), metrics.Cosine()
+    )
     parts = [symbols.take(symbols.groups == one) for one in np.unique(symbols.groups)[:3]]
     gemel.fit(model, parts[0], validation=parts[1], steps=2)
     gemel.calibrate(model, parts[1], false_accepts=0.1)

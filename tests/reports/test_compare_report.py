@@ -36,9 +36,9 @@ def test_figures_and_verdict(compared: ModelComparison) -> None:
     assert not root.find("b", class_=None) or "one" not in {b.text for b in root.find("b")}
     for number, one in enumerate(compared.evaluations, start=1):
         table = rows(root, f"figures-{number}")
-        assert [
-            float(str(cells[1].find("data")[0].attributes["value"])) for cells in table
-        ] == [figure.value for figure in one.figures]
+        assert [float(str(cells[1].find("data")[0].attributes["value"])) for cells in table] == [
+            figure.value for figure in one.figures
+        ]
 
 
 def test_sections_and_command(compared: ModelComparison) -> None:

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
+from pages import Element, parsed
 
 from gemel.evaluation import det, roc
 from gemel.evaluation.reliability import reliability
 from gemel.reports import curves
-from pages import Element, parsed
 
 GENERATOR = np.random.default_rng(2)
 SAME = np.repeat([True, False], 400)

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import parsed
 
 from gemel.reports.html import Html, escaped, join, name_of, plain_name, shortened, tag
-from pages import parsed
 
 HOSTILE = ["<script>alert(1)</script>", "a\"b'c", "&amp;", "]]>", "--><!--", "</td>", "\u202eevil"]
 
@@ -43,7 +43,9 @@ def test_attributes() -> None:
     assert tag("img", hidden=True) == "<img hidden>"
 
 
-@pytest.mark.parametrize(("text", "longest"), [("abcdefghij", 5), ("abcdefghij", 4), ("a b\n c", 5)])
+@pytest.mark.parametrize(
+    ("text", "longest"), [("abcdefghij", 5), ("abcdefghij", 4), ("a b\n c", 5)]
+)
 def test_shortened_keeps_both_ends(text: str, longest: int) -> None:
     said = shortened(text, longest)
     assert len(said) <= longest

@@ -17,7 +17,7 @@ from gemel.errors import Problem
 from gemel.evaluation import Figure, Refused
 from gemel.measure import Evaluation
 from gemel.reports import Asked, report, write_report
-from gemel.reports.report import operating_point
+from gemel.reports.same_or_different import operating_point
 
 ASKED = Asked("some/model.gemel", "data/symbols", ways=5, trials=60, seed=2)
 ALL = ["short", "model", "training", "figures", "verification", "identification", "groups"]
@@ -115,13 +115,18 @@ class TestFigures:
         near = pairs.distance <= found.verification.threshold
         assert point.true_accept_rate.value == pytest.approx(near[pairs.same].mean())
         assert point.false_accept_rate.value == pytest.approx(near[~pairs.same].mean())
-        values = [one.attributes["value"] for one in page.find("section", id="verification")[0].find("data")]
+        values = [
+            one.attributes["value"]
+            for one in page.find("section", id="verification")[0].find("data")
+        ]
         assert repr(point.false_accept_rate.value) in values
 
     def test_distances_are_counted(self, found: Evaluation, page: Element) -> None:
         told = rows(page, "distances-table")
         for column, kind in ((1, True), (2, False)):
-            assert sum(float(cells[column].text[:-2]) for cells in told) == pytest.approx(100, abs=0.3)
+            assert sum(float(cells[column].text[:-2]) for cells in told) == pytest.approx(
+                100, abs=0.3
+            )
             low, high = map(float, told[5][0].text.split(" to "))
             mine = found.judged.distance[found.judged.same == kind]
             inside = ((mine >= low) & (mine < high)).mean()
@@ -165,7 +170,9 @@ class TestParts:
         vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         assert len(places) == len(vectors)  # all are on the map: turning keeps what lies between
         wanted = np.sort((vectors @ vectors.T).ravel())
-        np.testing.assert_allclose(np.sort((np.array(places) @ np.array(places).T).ravel()), wanted, atol=1e-3)
+        np.testing.assert_allclose(
+            np.sort((np.array(places) @ np.array(places).T).ravel()), wanted, atol=1e-3
+        )
         assert len(page.find("script")) == 1
 
     def test_policy_lets_only_the_own_script_run(self, page: Element) -> None:
@@ -195,7 +202,9 @@ class TestParts:
 
     def test_joint_comparer_has_no_search(self, symbols: Items) -> None:
         few = symbols.take(np.arange(36))
-        model = Siamese(inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=(4,), dim=1)))
+        model = Siamese(
+            inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=(4,), dim=1))
+        )
         asked = Asked("m", "d", ways=3, trials=8)
         found = gemel.evaluate(model, few, ways=3, trials=8)
         told = sections(sound(report(found, asked)))
@@ -259,7 +268,7 @@ class TestParts:
 
 HOSTILE = [
     "<script>alert('x')</script>",
-    "\"><img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
     "</svg></style></title>&lt;",
     "\u202eright to left\u202c",
     "שלום עולם",
@@ -317,4 +326,4 @@ def test_in_a_browser(found: Evaluation, tmp_path: Path) -> None:
     assert "CONSOLE" not in done.stderr
     # the script has run: it sets how dark each point is
     assert 'class="mark s0" transform=' in done.stdout
-    assert "style=\"opacity:" in done.stdout, sys.version
+    assert 'style="opacity:' in done.stdout, sys.version

@@ -21,7 +21,8 @@ from gemel.reports.page import (
     table,
     with_interval,
 )
-from gemel.reports.report import again, lowest_rate, warnings_box
+from gemel.reports.report import again, warnings_box
+from gemel.reports.same_or_different import lowest_rate
 from gemel.reports.words import model_facts, training_facts
 
 
@@ -87,9 +88,7 @@ def _row(one: Comparison) -> list[str]:
         for value in (one.first, one.second)
     )
     unit = " points" if one.percent else ""
-    change = tag(
-        "data", f"{scale * one.difference:+.{digits}f}{unit}", value=repr(one.difference)
-    )
+    change = tag("data", f"{scale * one.difference:+.{digits}f}{unit}", value=repr(one.difference))
     return [one.name, *values, change, interval]
 
 
@@ -158,7 +157,9 @@ def _figures(comparison: ModelComparison) -> Section:
         zip(comparison.names, comparison.evaluations, strict=True), start=1
     ):
         parts.append(tag("h3", name_of(name)))
-        parts.append(figures_table(f"figures-{number}", f"Figures of {shortened(name)}", one.figures))
+        parts.append(
+            figures_table(f"figures-{number}", f"Figures of {shortened(name)}", one.figures)
+        )
         if one.refused:
             parts += [tag("p", "Not given:"), refused_list(one.refused)]
     return Section("figures", "All figures of each", join(*parts))

@@ -15,7 +15,6 @@ BINS = 48
 DET_TICKS = (1e-4, 1e-3, 1e-2, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 MOST_RANKS = 50
 Point = tuple[float, float]
-Named = Sequence[tuple[str, Any]]
 
 
 def share_said(share: float) -> str:
@@ -75,8 +74,8 @@ def det_chart(curves: Sequence[tuple[str, Det, Point | None]], low: float) -> Ht
     )
     ends = low / 4, 1 - 1e-6
     for number, (name, curve, _) in enumerate(curves):
-        rates = (np.clip(one, *ends) for one in (curve.false_accept_rate, curve.miss_rate))
-        plot.line(*rates, number, name)
+        accepted, missed = (np.clip(r, *ends) for r in (curve.false_accept_rate, curve.miss_rate))
+        plot.line(accepted, missed, number, name)
     line = np.linspace(low, high)
     plot.line(line, line, 7, "equal errors")
     for number, (name, _, at) in enumerate(curves):

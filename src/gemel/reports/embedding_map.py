@@ -59,7 +59,9 @@ def maps(embedded: Embedded, items: Items, *, seed: int) -> Html | None:
     vectors = embedded.vectors()[shown].astype(np.float64)
     parts = []
     if embedded.model.dim == 3:
-        parts.append(_in_space(vectors, labels, drawn, unit=isinstance(embedded.model.metric, Cosine)))
+        parts.append(
+            _in_space(vectors, labels, drawn, unit=isinstance(embedded.model.metric, Cosine))
+        )
     if embedded.model.dim == 2:
         places, how = vectors, "The two numbers of each embedding."
     else:
@@ -115,13 +117,20 @@ def _drawing(
     names = sorted(set(labels))
     number_of = {name: number for number, name in enumerate(names)}
     turning = places.shape[1] == 3
-    marks = [_mark(place, label, number_of[label]) for place, label in zip(places.tolist(), labels, strict=True)]
-    owner = np.array([number_of[label] for label in labels])
-    words = [] if turning else [
-        _word(np.median(places[owner == number], axis=0), name)
-        for name, number in number_of.items()
-        if len(names) <= 12
+    marks = [
+        _mark(place, label, number_of[label])
+        for place, label in zip(places.tolist(), labels, strict=True)
     ]
+    owner = np.array([number_of[label] for label in labels])
+    words = (
+        []
+        if turning
+        else [
+            _word(np.median(places[owner == number], axis=0), name)
+            for name, number in number_of.items()
+            if len(names) <= 12
+        ]
+    )
     half = SIDE / 2
     drawing = tag(
         "svg",
@@ -140,7 +149,13 @@ def _drawing(
     legend = [
         tag(
             "li",
-            tag("svg", _sample(number), viewBox="-5 -5 10 10", class_="sample key", aria_hidden="true"),
+            tag(
+                "svg",
+                _sample(number),
+                viewBox="-5 -5 10 10",
+                class_="sample key",
+                aria_hidden="true",
+            ),
             name_of(name, 32),
         )
         for name, number in number_of.items()

@@ -83,13 +83,16 @@ def episodes_shown(embedded: Embedded, items: Items, asked: Asked, figure: Figur
     reading = join(
         "Which of the references shows the same as the query? The answer is the nearest one. ",
         f"Shown are the first right and the first wrong ones among the first {LOOKED_AT} ",
-        "episodes, up to three of each, so these do not show how often the model is right: that is ",
+        "episodes, up to three of each, so these do not show how often the model is right: that ",
+        "is ",
         with_interval(figure),
         " (",
         rests_on(figure),
         "). A whole frame is the answer where it is right, a dashed frame a wrong answer, and a "
         "double frame what would have been right.",
-        f" Of the {asked.shots} references of a class the first is shown." if asked.shots > 1 else "",
+        f" Of the {asked.shots} references of a class the first is shown."
+        if asked.shots > 1
+        else "",
     )
     return join(tag("p", reading), *drawn)
 

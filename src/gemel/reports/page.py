@@ -82,7 +82,12 @@ def _policy(code: str) -> str:
 
 
 def table(
-    slug: str, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True
+    slug: str,
+    caption: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numbers: bool = True,
 ) -> Html:
     """A table that scrolls by itself where it is wider than the page.
 
@@ -173,4 +178,6 @@ def figures_table(slug: str, caption: str, figures: Sequence[Figure]) -> Html:
 
 def refused_list(refused: Sequence[Refused]) -> Html:
     """What is not given, and why."""
-    return tag("ul", *(tag("li", tag("b", one.name), f" is not given: {one.why}") for one in refused))
+    return tag(
+        "ul", *(tag("li", tag("b", one.name), f" is not given: {one.why}") for one in refused)
+    )

@@ -176,7 +176,14 @@ class Plot:
             found.append(tag("text", said, x=LEFT - 5, y=b + 3.5, text_anchor="end"))
         middle = (LEFT + right) / 2
         found.append(
-            tag("text", self.across.label, x=middle, y=floor + 33, text_anchor="middle", class_="axis")
+            tag(
+                "text",
+                self.across.label,
+                x=middle,
+                y=floor + 33,
+                text_anchor="middle",
+                class_="axis",
+            )
         )
         turn = f"translate(11 {(TOP + floor) / 2:.0f}) rotate(-90)"
         found.append(

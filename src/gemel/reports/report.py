@@ -3,12 +3,9 @@
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
-from gemel.evaluation import GroupVerification, det, verification_by_group
+from gemel.evaluation import GroupVerification
 from gemel.evaluation.groups import GroupFigures
 from gemel.evaluation.intervals import Figure, Refused
-from gemel.evaluation.reliability import reliability
 from gemel.items import Items
 from gemel.measure import Evaluation
 from gemel.model import Siamese
@@ -32,6 +29,7 @@ from gemel.reports.page import (
     value_of,
     with_interval,
 )
+from gemel.reports.same_or_different import same_or_different
 from gemel.reports.words import (
     headlines,
     model_facts,
@@ -55,7 +53,7 @@ def report(evaluation: Evaluation, asked: Asked) -> str:
         _in_short(evaluation),
         *_about_model(model),
         _all_figures(evaluation),
-        _verification(evaluation),
+        same_or_different(evaluation),
         *_identification(evaluation),
         *_groups(evaluation.groups),
         Section("mistakes", "The worst mistakes", mistakes(evaluation.judged)),
@@ -165,30 +163,33 @@ def _about_model(model: Siamese) -> list[Section]:
             ),
         )
     ]
-    history = model.training_summary.get("history")
-    drawn = curves.training_charts(history or [])
-    if drawn:
-        reading = (
-            "The loss is what training lowers, of single batches, so it jumps. The validation "
-            "figure, higher is better, is of data held out: the weights of the best one were "
-            "kept. A loss that falls while validation sinks means overfitting."
+    return [*parts, *_training(model)]
+
+
+def _training(model: Siamese) -> list[Section]:
+    """How the loss and the validation figure went, where the model's file holds it."""
+    history = model.training_summary.get("history", [])
+    drawn = curves.training_charts(history)
+    if not drawn:
+        return []
+    reading = (
+        "The loss is what training lowers, of single batches, so it jumps. The validation figure, "
+        "higher is better, is of data held out: the weights of the best one were kept. A loss that "
+        "falls while validation sinks means overfitting."
+    )
+    rows = [
+        [str(one["step"]), f"{one['loss']:.4g}", f"{one['validation']:.4g}"]
+        for one in history
+        if "validation" in one
+    ]
+    more = EMPTY
+    if rows:
+        numbers = table(
+            "training-table", "At each validation", ["step", "loss", "validation"], rows
         )
-        rows = [
-            [str(one["step"]), f"{one['loss']:.4g}", f"{one['validation']:.4g}"]
-            for one in history
-            if "validation" in one
-        ]
-        numbers = (
-            table("training-table", "At each validation", ["step", "loss", "validation"], rows)
-            if rows
-            else EMPTY
-        )
-        more = tag("details", tag("summary", "The numbers"), numbers) if numbers else EMPTY
-        figure = tag("div", *(tag("figure", one) for one in drawn), class_="charts")
-        parts.append(
-            Section("training", "How training went", join(tag("p", reading), figure, more))
-        )
-    return parts
+        more = tag("details", tag("summary", "The numbers"), numbers)
+    figure = tag("div", *(tag("figure", one) for one in drawn), class_="charts")
+    return [Section("training", "How training went", join(tag("p", reading), figure, more))]
 
 
 def _all_figures(evaluation: Evaluation) -> Section:
@@ -197,147 +198,6 @@ def _all_figures(evaluation: Evaluation) -> Section:
     if evaluation.refused:
         body = join(body, tag("h3", "Not given"), refused_list(evaluation.refused))
     return Section("figures", "All figures", body)
-
-
-def _verification(evaluation: Evaluation) -> Section:
-    verified, judged = evaluation.verification, evaluation.judged
-    point = operating_point(evaluation)
-    at = None
-    said = Html(
-        "The model has no threshold, so no operating point is marked: nothing was held out in "
-        "training, and it is not calibrated."
-    )
-    if point is not None:
-        near = judged.distance <= verified.threshold
-        at = float(near[~judged.same].mean()), float(near[judged.same].mean())
-        said = join(
-            f"At the threshold {verified.threshold:.4f}, which came with the model: ",
-            _rate(point.true_accept_rate, "of the same pairs are accepted"),
-            "; ",
-            _rate(point.false_accept_rate, "of the different pairs are, wrongly"),
-            ".",
-        )
-    low = lowest_rate(verified.different_count)
-    name = "this model"
-    bins = curves.distance_bins(judged.distance, judged.same)
-    known = judged.embedded.model.calibration
-    drawn = [
-        chart(
-            curves.roc_chart([(name, verified.roc, at)], low),
-            "ROC curve",
-            join(
-                "Each point is a threshold; the nearer to the upper left corner, the better. Area ",
-                with_interval(verified.auc),
-                " (",
-                rests_on(verified.auc),
-                ").",
-            ),
-        ),
-        chart(
-            curves.det_chart([(name, det(judged.distance, judged.same), at)], low),
-            "DET curve",
-            join(
-                "Both kinds of error, on axes that make the curve of a usual model straight; the "
-                "nearer to the lower left corner, the better. Equal error rate ",
-                with_interval(verified.eer),
-                " (",
-                rests_on(verified.eer),
-                ").",
-            ),
-        ),
-        chart(
-            curves.distance_chart(bins, verified.threshold, None if known is None else known.close),
-            "Distances",
-            f"The {verified.same_count:,} same and {verified.different_count:,} different pairs "
-            "by their distance. The less the two overlap, the better; what lies left of the "
-            "threshold is taken for the same.",
-            _bins_table(bins),
-        ),
-        *_reliability(evaluation),
-    ]
-    intro = tag("p", "Are two items the same? ", said)
-    return Section(
-        "verification",
-        "Telling same from different",
-        join(intro, tag("div", *drawn, class_="charts")),
-    )
-
-
-def lowest_rate(different: int) -> float:
-    """The left end of a logarithmic axis of false accepts: what one different pair makes."""
-    return float(min(1e-2, max(1e-4, 10.0 ** np.floor(np.log10(1 / different)))))
-
-
-def operating_point(evaluation: Evaluation) -> GroupFigures | None:
-    """Both accept rates at the model's threshold, with intervals; None where it has none."""
-    verified, judged = evaluation.verification, evaluation.judged
-    if verified.threshold is None:
-        return None
-    left, right = judged.identities
-    whole = verification_by_group(
-        judged.distance,
-        judged.same,
-        np.full(len(judged.same), "all pairs"),
-        threshold=verified.threshold,
-        left_identity=left,
-        right_identity=right,
-        split=judged.data.name,
-        seed=verified.auc.seed,
-    )
-    return whole.groups[0]
-
-
-def _rate(found: Figure | Refused, words: str) -> Html:
-    if isinstance(found, Refused):
-        return join(f"what share {words} is not given: {found.why}")
-    return join(with_interval(found), f" {words} (", rests_on(found), ")")
-
-
-def _bins_table(bins: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Html:
-    edges, same, different = bins
-    rows = [
-        [f"{low:.4f} to {high:.4f}", f"{100 * one:.2f} %", f"{100 * other:.2f} %"]
-        for low, high, one, other in zip(edges[:-1], edges[1:], same, different, strict=True)
-    ]
-    head = ["distance", "of the same pairs", "of the different pairs"]
-    return table("distances-table", "Pairs by distance", head, rows)
-
-
-def _reliability(evaluation: Evaluation) -> list[Html]:
-    judged, error = evaluation.judged, evaluation.calibration_error
-    known = judged.embedded.model.calibration
-    if known is None or error is None:
-        return []
-    points = reliability(
-        known.probability(judged.distance, prior=float(judged.same.mean())), judged.same
-    )
-    rows = [
-        [
-            f"{100 * one.stated:.1f} %",
-            f"{100 * one.found:.1f} %",
-            f"[{100 * one.low:.1f}, {100 * one.high:.1f}]",
-            f"{one.count:,}",
-        ]
-        for one in points
-    ]
-    head = ["stated", "found", "95 % interval", "pairs"]
-    reading = join(
-        "Of the pairs that the model calls 80 % likely to be the same, 80 % should be: points on "
-        "the dotted line are right, points under it are too sure of sameness. Expected "
-        "calibration error ",
-        with_interval(error),
-        " (",
-        rests_on(error),
-        "), at the share of same pairs among those that were judged.",
-    )
-    return [
-        chart(
-            curves.reliability_chart(points),
-            "Reliability",
-            reading,
-            table("reliability-table", "Pairs by stated probability", head, rows),
-        )
-    ]
 
 
 def _identification(evaluation: Evaluation) -> list[Section]:
@@ -385,8 +245,8 @@ def _groups(found: GroupVerification | None) -> list[Section]:
     reading = (
         f"Pairs inside each group, all at the threshold {found.threshold:.4f}: is it fair to all? "
         "Where the intervals of two groups overlap, chance may be all that parts them; among many "
-        "groups, some will look worse by chance. The equal error rate is at a threshold of the group's own. What has fewer "
-        "than 30 pairs of a kind is not given."
+        "groups, some will look worse by chance. The equal error rate is at a threshold of the "
+        "group's own. What has fewer than 30 pairs of a kind is not given."
     )
     body = join(tag("p", reading), table("groups-table", shown, head, rows))
     return [Section("groups", "Group by group", body)]
