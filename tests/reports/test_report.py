@@ -2,7 +2,7 @@
 
 import json
 import shutil
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 
 import gemel
 from gemel import Items, Pairs, Siamese, encoders, inputs, metrics
-from gemel.errors import Problem
+from gemel.errors import Problem, SettingsError
 from gemel.evaluation import Figure, Refused
 from gemel.measure import Evaluation
 from gemel.reports import Asked, report, write_report
@@ -249,8 +249,6 @@ class TestParts:
         np.testing.assert_allclose(places * (1, -1), wanted, atol=0.11)
 
     def test_skipped_items_are_told(self, found: Evaluation) -> None:
-        from dataclasses import replace
-
         bad = replace(found, skipped=(Problem("row <7>", "is no picture"),))
         assert "row <7>" in sound(report(bad, ASKED)).find("header")[0].text
 
@@ -299,6 +297,12 @@ def test_hostile_names(symbols: Items, trained: Siamese, tmp_path: Path) -> None
     assert "very " * 20 not in root.text
 
 
+@pytest.mark.parametrize("wrong", [{"seed": 3}, {"trials": 59}, {"shots": 2}, {"ways": 4}])
+def test_other_settings_than_measured(found: Evaluation, wrong: dict[str, int]) -> None:
+    with pytest.raises(SettingsError, match="measured was 5-way 1-shot"):
+        report(found, replace(ASKED, **wrong))
+
+
 def test_same_input_same_bytes(found: Evaluation) -> None:
     assert report(found, ASKED) == report(found, ASKED)
 
@@ -326,4 +330,4 @@ def test_in_a_browser(found: Evaluation, tmp_path: Path) -> None:
     assert "CONSOLE" not in done.stderr
     # the script has run: it sets how dark each point is
     assert 'class="mark s0" transform=' in done.stdout
-    assert 'style="opacity:' in done.stdout, sys.version
+    assert 'style="opacity:' in done.stdout

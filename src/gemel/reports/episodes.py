@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gemel.embedded import Embedded
+from gemel.errors import SettingsError
 from gemel.evaluation import Episodes, Figure
 from gemel.items import Items
 from gemel.reports.asked import Asked
@@ -73,8 +74,18 @@ def chosen(found: list[Answer]) -> list[Answer]:
 
 
 def episodes_shown(embedded: Embedded, items: Items, asked: Asked, figure: Figure) -> Html:
-    """Up to three right and three wrong episodes, and how often either happens."""
+    """Up to three right and three wrong episodes, and how often either happens.
+
+    Raises:
+        SettingsError: what was asked for is not what was measured.
+    """
     episodes = same_episodes(items, asked)
+    measured = f"{episodes.support.shape[1]}-way {asked.shots}-shot"
+    if (len(episodes), asked.seed) != (figure.count, figure.seed) or measured not in figure.name:
+        raise SettingsError(
+            f"the report was asked for {len(episodes)} trials, {measured}, seed {asked.seed}; "
+            f"measured was {figure}. Give `Asked` the settings that `evaluate` had"
+        )
     portraits = Portraits(items)
     drawn = [
         _episode(episodes, one, items, portraits)

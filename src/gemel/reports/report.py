@@ -89,7 +89,8 @@ def _summary(evaluation: Evaluation, model: Siamese) -> Html:
 
 def _warnings(evaluation: Evaluation, model: Siamese) -> list[str]:
     known = model.calibration
-    return [*evaluation.warnings, *(() if known is None else known.warnings)]
+    of_old = () if known is None else known.warnings
+    return [*evaluation.warnings, *(f"the calibration: {warning}" for warning in of_old)]
 
 
 def warnings_box(warnings: list[str]) -> Html:
