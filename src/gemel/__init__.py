@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         trials,
     )
     from gemel.calibrating import calibrate
+    from gemel.comparing import ModelComparison, compare_models
     from gemel.errors import GemelError
     from gemel.items import Items, Pairs
     from gemel.measure import evaluate, one_shot
@@ -35,9 +36,11 @@ __all__ = [
     "Comparison",
     "GemelError",
     "Items",
+    "ModelComparison",
     "Pairs",
     "Siamese",
     "calibrate",
+    "compare_models",
     "data",
     "encoders",
     "errors",
@@ -63,7 +66,9 @@ _HOME = {
     "Items": "gemel.items",
     "Pairs": "gemel.items",
     "Siamese": "gemel.model",
+    "ModelComparison": "gemel.comparing",
     "calibrate": "gemel.calibrating",
+    "compare_models": "gemel.comparing",
     "evaluate": "gemel.measure",
     "fit": "gemel.training",
     "load": "gemel.model",

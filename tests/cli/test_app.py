@@ -189,6 +189,41 @@ class TestUse:
         for figure in found["figures"]:
             assert {"value", "low", "high", "count", "seed", "split", "method"} <= figure.keys()
 
+    def test_evaluate_with_report_and_card(self, model: Path, photos: Path, tmp_path: Path) -> None:
+        words = ["evaluate", model, photos, "--ways", "5", "--trials", "50", "--json"]
+        page, card = tmp_path / "a.html", tmp_path / "a.md"
+        more = ["--report", str(page), "--card", str(card)]
+        result = runner.invoke(app, [*map(str, words), *more], catch_exceptions=False)
+        found = json.loads(result.stdout)
+        assert result.stderr == f"wrote {page}\nwrote {card}\n"
+        shown = page.read_text()
+        for figure in found["figures"]:
+            assert f'<data value="{figure["value"]!r}">' in shown
+        command = f"gemel evaluate {model} {photos} --ways 5 --shots 1 --trials 50 --seed 0"
+        assert command in shown
+        assert command in card.read_text()
+
+    def test_card(self, model: Path, tmp_path: Path) -> None:
+        assert run("card", model).startswith("# a.gemel\n")
+        assert run("card", model, "--out", tmp_path / "card.md") == f"wrote {tmp_path}/card.md\n"
+        assert (tmp_path / "card.md").read_text() == run("card", model)
+
+    def test_files_are_looked_at_before_the_work(self, model: Path, tmp_path: Path) -> None:
+        for path, fault in ((tmp_path, "is a folder"), (tmp_path / "no" / "a.html", "lies in a")):
+            result = runner.invoke(app, ["evaluate", str(model), "digits", "--report", str(path)])
+            assert isinstance(result.exception, gemel.errors.SettingsError)
+            assert fault in str(result.exception)
+
+    def test_compare_models(self, model: Path, photos: Path, tmp_path: Path) -> None:
+        page = tmp_path / "two.html"
+        words = ["compare-models", model, model, photos, "--trials", "40", "--ways", "5"]
+        output = run(*words, "--report", page)
+        assert "The data do not tell which is better by AUC, EER" in output
+        assert f"gemel compare-models {model} {model} {photos} --ways 5" in page.read_text()
+        found = json.loads(run(*words, "--json"))
+        assert found["models"] == [str(model)] * 2
+        assert [one["difference"] for one in found["comparisons"]] == [0] * 4
+
     def test_compare(self, model: Path, photos: Path) -> None:
         files = sorted(photos.rglob("*.png"))
         same = runner.invoke(app, ["compare", str(model), str(files[0]), str(files[0]), "--json"])
@@ -363,5 +398,14 @@ class TestErrors:
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
         )
-        for command in ("demo", "train", "evaluate", "calibrate", "compare", "embed", "fetch"):
+        for command in (
+            "demo",
+            "train",
+            "evaluate",
+            "calibrate",
+            "compare",
+            "embed",
+            "fetch",
+            "card",
+        ):
             assert command in done.stdout

@@ -22,6 +22,7 @@ from gemel.inputs import read_items
 from gemel.training import Budget, CollapseWarning, rate_at
 from gemel.training.checkpoint import State, path_for
 from gemel.training.interrupt import Interrupt
+from gemel.training.loop import thinned
 from gemel.training.validation import Validator, hold_out_items
 
 KILLED_RUN = Path(__file__).with_name("killed_run.py")
@@ -112,6 +113,33 @@ class TestLearning:
         before = weights(loss)
         gemel.fit(fresh(), symbols, loss=loss, steps=5, validation=None)
         assert not equal(before, weights(loss))
+
+
+class TestHistory:
+    def test_the_model_keeps_it(self, symbols: Items, tmp_path: Path) -> None:
+        train, held = symbols.split_classes(0.7, seed=0)
+        model, out = fresh(), tmp_path / "m.gemel"
+        done = gemel.fit(model, train, validation=held, steps=20, validations=2, out=out)
+        kept = gemel.load(out).training_summary
+        assert kept["history"] == done.history
+        assert [one["step"] for one in kept["history"]] == [10, 20]
+        assert kept["settings"]["budget"] == {"steps": 20, "epochs": None, "minutes": None}
+        assert kept["settings"]["sampler"].startswith("ClassesByItems(")
+        assert kept["versions"]["gemel"] == gemel.__version__
+
+    @pytest.mark.parametrize(("judged", "kept"), [(0, 0), (10, 10), (100, 100), (1000, 100)])
+    def test_thinned_evenly(self, judged: int, kept: int) -> None:
+        history = [{"step": step, "loss": 1.0} for step in range(1, 1001)]
+        for number in range(judged):
+            history[(number + 1) * 1000 // judged - 1]["validation"] = 0.5
+        found = thinned(history)
+        steps = [one["step"] for one in found]
+        assert steps == sorted(set(steps))
+        assert len(found) == (200 if judged < 1000 else 100)
+        assert sum("validation" in one for one in found) == kept
+        assert max(np.diff(steps)) <= 30
+        assert steps[-1] >= 999
+        assert thinned(history[:200]) == history[:200] or judged == 1000
 
 
 class TestRepeating:

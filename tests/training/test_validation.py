@@ -69,6 +69,14 @@ def test_items_of_known_classes(symbols: Items) -> None:
     assert hold_out_items(symbols, 0.0, 0) == (symbols, None)
 
 
+def test_few_items_of_a_class_need_no_drawers(symbols: Items, small_model: Siamese) -> None:
+    assert "drawer" in symbols.details
+    _, held = hold_out_items(symbols, 0.1, 0)
+    assert isinstance(held, Items)
+    validator = Validator(small_model, *read_items(small_model.input, held), seed=0)
+    assert 0 < validator.figure() <= 1
+
+
 def test_pairs_by_pair(symbols: Items) -> None:
     left, right, same = trials.item_pairs(symbols, most=50, seed=0)
     kept, held = hold_out_items(Pairs(symbols.values, left, right, same), 0.2, 0)

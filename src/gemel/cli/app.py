@@ -25,6 +25,13 @@ Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that gemel wrote.")]
 Seed = Annotated[int, typer.Option(help="Decides every random draw.", min=0)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Ways = Annotated[int | None, typer.Option(help="Classes an episode [default: 20].")]
+Shots = Annotated[int, typer.Option(help="References a class.", min=1)]
+Trials = Annotated[int, typer.Option(help="Episodes.", min=1)]
+WithinGroups = Annotated[
+    bool, typer.Option(help="Take an episode's classes from one group, where there are groups.")
+]
+Report = Annotated[Path | None, typer.Option(help="An HTML file for a report with pictures.")]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Go on without bad items; say how many and which.")
 ]
@@ -187,33 +194,107 @@ def train(
 def evaluate(
     model: Model,
     data: Data,
-    ways: Annotated[int | None, typer.Option(help="Classes an episode [default: 20].")] = None,
-    shots: Annotated[int, typer.Option(help="References a class.", min=1)] = 1,
-    trials: Annotated[int, typer.Option(help="Episodes.", min=1)] = 400,
-    within_groups: Annotated[
-        bool, typer.Option(help="Take an episode's classes from one group, where there are groups.")
-    ] = True,
+    ways: Ways = None,
+    shots: Shots = 1,
+    trials: Trials = 400,
+    within_groups: WithinGroups = True,
     seed: Seed = 0,
     skip_bad: SkipBad = False,
     as_json: AsJson = False,
+    report: Report = None,
+    card: Annotated[
+        Path | None, typer.Option(help="A Markdown file for a model card with the figures.")
+    ] = None,
 ) -> None:
     """Measure a model on classes it has not seen: verification, episodes, retrieval."""
     import gemel
     from gemel.cli.sources import open_source
 
+    _check_writable(report, card)
     loaded = gemel.load(model)
     items = open_source(data, use="test", skip_bad=skip_bad)
-    report = gemel.evaluate(
-        loaded,
-        items,
-        ways=ways,
-        shots=shots,
-        trials=trials,
-        within_groups=within_groups,
-        seed=seed,
-        skip_bad=skip_bad,
-    )
-    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else str(report))
+    settings: dict[str, Any] = {
+        "ways": ways,
+        "shots": shots,
+        "trials": trials,
+        "within_groups": within_groups,
+        "seed": seed,
+        "skip_bad": skip_bad,
+    }
+    found = gemel.evaluate(loaded, items, **settings)
+    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else str(found))
+    if report is None and card is None:
+        return
+    from gemel.reports import Asked, model_card, write_report
+
+    asked = Asked(str(model), data, **settings)
+    if report is not None:
+        write_report(found, report, asked)
+        typer.echo(f"wrote {report}", err=True)
+    if card is not None:
+        said = model_card(loaded, name=model.name, evaluation=found, asked=asked)
+        card.write_text(said, encoding="utf-8")
+        typer.echo(f"wrote {card}", err=True)
+
+
+@app.command()
+def compare_models(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A model file.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    data: Data,
+    ways: Ways = None,
+    shots: Shots = 1,
+    trials: Trials = 400,
+    within_groups: WithinGroups = True,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    as_json: AsJson = False,
+    report: Report = None,
+) -> None:
+    """Say which of two models is better, both judged on the same pairs, episodes and probes."""
+    import gemel
+    from gemel.cli.sources import open_source
+
+    _check_writable(report)
+    models = gemel.load(first), gemel.load(second)
+    items = open_source(data, use="test", skip_bad=skip_bad)
+    settings: dict[str, Any] = {
+        "ways": ways,
+        "shots": shots,
+        "trials": trials,
+        "within_groups": within_groups,
+        "seed": seed,
+        "skip_bad": skip_bad,
+    }
+    found = gemel.compare_models(*models, items, names=(str(first), str(second)), **settings)
+    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else str(found))
+    if report is not None:
+        from gemel.reports import Asked, write_compare_report
+
+        write_compare_report(
+            found, report, Asked(str(first), data, against=str(second), **settings)
+        )
+        typer.echo(f"wrote {report}", err=True)
+
+
+@app.command()
+def card(
+    model: Model,
+    out: Annotated[
+        Path | None, typer.Option(help="The Markdown file to write; else it is printed.")
+    ] = None,
+) -> None:
+    """Write a model card from what the model's file says; `evaluate --card` adds figures."""
+    import gemel
+    from gemel.reports.card import model_card
+
+    _check_writable(out)
+    said = model_card(gemel.load(model), name=model.name)
+    if out is None:
+        typer.echo(said, nl=False)
+        return
+    out.write_text(said, encoding="utf-8")
+    typer.echo(f"wrote {out}", err=True)
 
 
 @app.command()
@@ -337,6 +418,18 @@ def _progress(file: str, there: int, whole: int | None) -> None:
     share = f" of {whole / 1e6:.1f}" if whole else ""
     ends = whole is not None and there >= whole
     typer.echo(f"\r{file}: {there / 1e6:.1f}{share} MB ", nl=ends, err=True)
+
+
+def _check_writable(*paths: Path | None) -> None:
+    """Refuse, before the long work, a file that could not be written after it.
+
+    Raises:
+        SettingsError: one is a folder, or lies in none.
+    """
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+            raise SettingsError(f"{path} {what}; name a file in a folder that is there")
 
 
 def _item(model: Any, text: str, side: Any) -> Any:

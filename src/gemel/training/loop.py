@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from gemel import storage
 from gemel.checks import check_sense
 from gemel.errors import Problem, SettingsError, TrainingError
 from gemel.inputs import input_of
@@ -39,6 +40,8 @@ from gemel.training.validation import Read, Validator, hold_out, read_both
 from gemel.training.watch import Watch
 
 RECORD_EVERY = 10
+MOST_RECORDS = 200
+"""How many records of its training a model keeps: a curve needs no more."""
 INTERRUPTED = "interrupt"
 
 
@@ -163,12 +166,13 @@ def fit(
         seed=seed,
         fabric=fabric,
     )
+    settings = _settings(stepper, budget, weight_decay, validations)
     first = fabric.is_global_zero
     keeper = Keeper(
         Path(out) if out is not None and first else None,
         stepper.modules,
         stepper.optimizer,
-        {} if out is None else _identity(stepper, train, budget, weight_decay, validations),
+        {} if out is None else {"data": _digest(stepper, train), **settings},
         seconds=checkpoint_seconds,
     )
     state = keeper.resume(Path(out)) if resume and out is not None else State()
@@ -186,7 +190,7 @@ def fit(
     if stopped == INTERRUPTED:
         keeper.save(state)
     model.trained_on = seen if model.trained_on is None else seen.union(model.trained_on)
-    _finish(model, train, state, loss, seed, validator, out if first else None)
+    _finish(model, train, state, loss, settings, validator, out if first else None)
     if stopped == INTERRUPTED:
         raise KeyboardInterrupt
     keeper.remove()
@@ -276,21 +280,21 @@ def _check_settings(
         )
 
 
-def _identity(
-    stepper: Stepper,
-    train: Items | Pairs,
-    budget: Budget,
-    weight_decay: float,
-    validations: int,
-) -> dict[str, Any]:
-    """What must agree for a checkpoint to be resumed: data, parts and settings, in words."""
+def _digest(stepper: Stepper, train: Items | Pairs) -> str:
+    """16 hex digits of the items as they are read, and of their labels or pairs."""
     rows = [train.labels] if isinstance(train, Items) else [train.left, train.right, train.same]
     digest = hashlib.sha256(stepper.data.digest())
     for column in rows:
         digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _settings(
+    stepper: Stepper, budget: Budget, weight_decay: float, validations: int
+) -> dict[str, Any]:
+    """Parts and settings, in words; with the data they must agree for a run to be resumed."""
     loss = stepper.loss
     return {
-        "data": digest.hexdigest()[:16],
         "input": repr(stepper.model.input),
         "encoder": repr(stepper.model.encoder),
         "metric": repr(stepper.model.metric),
@@ -327,12 +331,25 @@ def _augment_name(augment: Augment | None) -> str:
     return name_of(augment)
 
 
+def thinned(history: list[Record], most: int = MOST_RECORDS) -> list[Record]:
+    """Up to `most` records, evenly over the run; half of the room is for validation figures."""
+    judged = _evenly([one for one in history if "validation" in one], most // 2)
+    others = _evenly([one for one in history if "validation" not in one], most - len(judged))
+    return sorted(judged + others, key=lambda one: int(one["step"]))
+
+
+def _evenly(records: list[Record], most: int) -> list[Record]:
+    if len(records) <= most:
+        return records
+    return [records[i] for i in np.linspace(0, len(records) - 1, most).round().astype(int)]
+
+
 def _finish(
     model: Siamese,
     train: Items | Pairs,
     state: State,
     loss: Loss,
-    seed: int,
+    settings: dict[str, Any],
     validator: Validator | None,
     out: str | PathLike[str] | None,
 ) -> None:
@@ -348,8 +365,11 @@ def _finish(
         "loss": name_of(loss),
         "steps": state.step,
         "seconds": round(state.seconds, 1),
-        "seed": seed,
+        "seed": settings["seed"],
         "validation": state.best,
+        "settings": settings,
+        "versions": storage.versions(),
+        "history": thinned(state.history),
     }
     if out is not None:
         model.save(out)

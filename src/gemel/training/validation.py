@@ -1,5 +1,7 @@
 """The figure by which the best weights are kept, on classes (or identities) held out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from gemel.embedded import Embedded
@@ -61,7 +63,10 @@ def hold_out_items(
             held[generator.permutation(members)[:count]] = True
     if len(np.unique(train.class_ids[held])) < 2:
         return train, None
-    return train.take(~held, f"{train.name}/train"), train.take(held, f"{train.name}/held-out")
+    few = train.take(held, f"{train.name}/held-out")
+    # too few by each drawer for trials across drawers
+    few = replace(few, details={key: of for key, of in few.details.items() if key != "drawer"})
+    return train.take(~held, f"{train.name}/train"), few
 
 
 def read_both(
