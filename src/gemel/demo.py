@@ -145,7 +145,15 @@ def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None
         shown.append(_episode(model, items, name.split(",")[0], seed))
         left, right, same = trials.item_pairs(items, seed=seed)
         distance = Embedded(model, read_items(model.input, items)[1]).distances(left, right)
-        judged = verification(distance, same, split=items.name, seed=seed, draws=200)
+        judged = verification(
+            distance,
+            same,
+            left_identity=items.class_ids[left],
+            right_identity=items.class_ids[right],
+            split=items.name,
+            seed=seed,
+            draws=200,
+        )
         curves[name.split(",")[0]] = (roc(distance, same), judged.auc)
     title = "From one reference each (top row): what is this?"
     pictures.save(pictures.draw_episodes(shown, title), out / PICTURE)

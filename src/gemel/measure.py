@@ -190,7 +190,7 @@ def evaluate(
     search = None if model.is_joint else items  # every two items would be a run of the network
     return Evaluation(
         verification=verified,
-        groups=None if items is None else _by_group(judged, items, seed),
+        groups=None if items is None else _by_group(embedded, items, seed),
         folds=_by_folds(judged, seed),
         calibration_error=_calibration_error(judged, seed),
         episodes=None
@@ -365,24 +365,32 @@ def _backwards(verified: Verification) -> tuple[str, ...]:
     )
 
 
-def _by_group(judged: Judged, items: Items, seed: int) -> GroupVerification | None:
-    """The pairs inside each group, at the model's threshold; None without either."""
-    threshold = judged.embedded.model.threshold
+def _by_group(embedded: Embedded, items: Items, seed: int) -> GroupVerification | None:
+    """Pairs drawn inside each group, at the model's threshold; None without either.
+
+    Groups that have no two classes, or no class of two items, take no part.
+    """
+    threshold = embedded.model.threshold
     if threshold is None or items.groups is None or len(set(items.class_groups)) < 2:
         return None
-    groups = items.groups[judged.left]
-    inside = groups == items.groups[judged.right]
-    same = judged.same[inside]
-    if not same.any() or same.all():
+    found = []
+    for name in np.unique(items.groups):
+        members = np.flatnonzero(items.groups == name)
+        counts = np.unique(items.class_ids[members], return_counts=True)[1]
+        if len(counts) > 1 and counts.max() > 1:
+            most = most_pairs(embedded.model) // 10
+            pairs = item_pairs(items.take(members), most=most, seed=seed)
+            found.append((members[pairs[0]], members[pairs[1]], pairs[2]))
+    if not found:
         return None
-    left, right = judged.identities
+    left, right, same = (np.concatenate(column) for column in zip(*found, strict=True))
     return verification_by_group(
-        judged.distance[inside],
+        embedded.distances(left, right),
         same,
-        groups[inside],
+        items.groups[left],
         threshold=threshold,
-        left_identity=left[inside],
-        right_identity=right[inside],
+        left_identity=items.class_ids[left],
+        right_identity=items.class_ids[right],
         split=items.name,
         seed=seed,
     )
