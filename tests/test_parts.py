@@ -5,14 +5,14 @@ import pytest
 from gemel import encoders, losses, metrics
 from gemel.cli.app import Loss
 from gemel.errors import SettingsError
-from gemel.parts import ENCODERS, METRICS, named_encoder, named_loss, named_metric
+from gemel.parts import METRICS, SIMPLE_ENCODERS, named_encoder, named_loss, named_metric
 
 
-@pytest.mark.parametrize("name", list(ENCODERS))
+@pytest.mark.parametrize("name", list(SIMPLE_ENCODERS))
 def test_every_encoder_has_a_name(name: str) -> None:
     assert type(named_encoder(name.lower(), 12)).__name__ == name
     assert named_encoder(name.lower(), 12).settings()["dim"] == 12
-    assert named_encoder(name.lower(), None).settings()["dim"] == ENCODERS[name]().dim
+    assert named_encoder(name.lower(), None).settings()["dim"] == SIMPLE_ENCODERS[name]().dim
 
 
 def test_every_metric_has_a_name() -> None:
@@ -56,4 +56,4 @@ def test_every_loss_word_makes_its_loss() -> None:
 
 def test_encoders_of_the_table_are_all_there_are() -> None:
     made = {name for name in encoders.__all__ if isinstance(getattr(encoders, name), type)}
-    assert made == set(ENCODERS)
+    assert made == set(SIMPLE_ENCODERS)
