@@ -18,7 +18,7 @@ from gemel.evaluation.calibration import (
     pairs_needed,
 )
 from gemel.evaluation.held_out_loss import identity_folds
-from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic, shifted
+from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic
 
 
 def drawn(seed: int = 0, same: int = 400, different: int = 500) -> tuple[np.ndarray, np.ndarray]:
@@ -303,11 +303,25 @@ class TestProbability:
                 curve = fit(distance[fitted], same[fitted])
                 for pair in range(150):
                     if fold[left[pair]] == number == fold[right[pair]]:
-                        raw = curve.probability(distance[pair : pair + 1])
-                        p = float(shifted(raw, float(same[fitted].mean()), 0.3)[0])
+                        p = float(curve.probability(distance[pair : pair + 1])[0])
+                        share = float(same[fitted].mean())
+                        p, q = p * 0.3 / share, (1 - p) * 0.7 / (1 - share)
+                        p /= p + q
                         losses[bool(same[pair])].append(-math.log(p if same[pair] else 1 - p))
             wanted = 0.3 * np.mean(losses[True]) + 0.7 * np.mean(losses[False])
             assert dict(found.log_loss)[name] == pytest.approx(wanted)
+
+    def test_one_far_same_pair_leaves_the_loss_finite(self) -> None:
+        """Its probability rounds to 0 where others were fitted: -log of it would be infinite."""
+        generator = np.random.default_rng(0)
+        distance = np.concatenate(
+            [generator.normal(0.5, 0.1, 1000), generator.normal(1.5, 0.1, 1000), [6.0]]
+        )
+        same = np.repeat([True, False, True], [1000, 1000, 1])
+        found = fit_calibration(distance, same, split="v", seed=0)
+        losses = dict(found.log_loss)
+        assert 0.01 < losses["logistic"] < 1
+        json.dumps(found.as_dict(), allow_nan=False)
 
     def test_folds_share_no_identity(self) -> None:
         same = drawn()[1]
@@ -330,6 +344,19 @@ class TestProbability:
 
 
 class TestDict:
+    @given(
+        st.integers(0, 30),
+        st.sampled_from([1e-30, 1.0, 1e30]),
+        st.sampled_from([0.0, 3.0, 100.0, 1e8]),
+    )
+    @settings(max_examples=20)
+    def test_is_always_json(self, seed: int, unit: float, far: float) -> None:
+        """Without NaN or Infinity, which no other program reads; in any unit, and however far."""
+        distance, same = drawn(seed)
+        distance[seed % len(distance)] += far
+        found = fit_calibration(distance * unit, same, split="v", seed=seed)
+        assert Calibration.from_dict(json.loads(json.dumps(found.as_dict(), allow_nan=False)))
+
     @pytest.mark.parametrize("rate", [0.01, 0.2])
     def test_there_and_back_through_json(self, rate: float) -> None:
         found = calibrated(false_accepts=rate, warnings=("known items",))

@@ -19,9 +19,10 @@ from gemel.evaluation.probability_curves import (
     Curve,
     Logistic,
     curve_of,
+    expit,
     fit_isotonic,
     fit_logistic,
-    shifted,
+    prior_shift,
 )
 
 FEWEST = 10
@@ -101,7 +102,8 @@ class Calibration:
                 "the embeddings of their items"
             )
         wanted = self.prior if prior is None else _checked_share(prior, "prior")
-        return shifted(self.curve.probability(measured), self.share, wanted)
+        odds = self.curve.log_odds(measured) + prior_shift(self.share, wanted)
+        return expit(np.asarray(odds))
 
     def decide(self, distance: float | int) -> Verdict:
         """What a pair at `distance` is: "same", "different" or "too close to call".
