@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, betabinom, binom, t
+from scipy.stats import beta, betabinom, binom
 
 from gemel.errors import EvaluationError, SettingsError
-from gemel.evaluation.calibration import (
-    Calibration,
-    _effective_count,
-    fit_calibration,
-    pairs_needed,
-)
+from gemel.evaluation.calibration import Calibration, fit_calibration
+from gemel.evaluation.false_accepts import pairs_needed
 from gemel.evaluation.held_out_loss import identity_folds
 from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic
 
@@ -165,42 +161,6 @@ def identities(count: int, same: np.ndarray, seed: int = 0) -> tuple[np.ndarray,
     left = generator.integers(0, count, len(same))
     right = np.where(same, left, (left + generator.integers(1, count, len(same))) % count)
     return left, right
-
-
-class TestEffectiveCount:
-    def test_against_a_sum_over_all_couples_of_pairs(self) -> None:
-        generator = np.random.default_rng(0)
-        left, right = identities(9, np.zeros(80, dtype=bool))
-        accepted = generator.random(80) < np.where((left < 3) & (right < 6), 0.9, 0.02)
-        share = accepted.mean()
-        total = 0.0
-        for a in range(80):
-            for b in range(80):
-                if {left[a], right[a]} & {left[b], right[b]}:
-                    total += (accepted[a] - share) * (accepted[b] - share)
-        effect = total * 9 / 8 / (80 * share * (1 - share))
-        assert effect > 1
-        effect *= (t.ppf(0.975, 8) / t.ppf(0.975, 79)) ** 2
-        found, method = _effective_count(accepted, np.stack([left, right]))
-        assert found == pytest.approx(80 / effect)
-        assert "80 pairs of 9 identities" in method
-
-    def test_a_pair_within_one_identity_counts_once(self) -> None:
-        sides = np.stack([np.arange(100), np.arange(100)])
-        found, _ = _effective_count(np.arange(100) < 20, sides)
-        assert found == pytest.approx(100, rel=0.02)
-
-    def test_pairs_that_share_nothing_count_in_full(self) -> None:
-        accepted = np.arange(500) < 20
-        sides = np.arange(1000).reshape(2, 500)
-        found, _ = _effective_count(accepted, sides)
-        assert found == pytest.approx(500, rel=0.01)
-
-    def test_each_pair_given_ten_times(self) -> None:
-        sides = np.tile(np.arange(200).reshape(2, 100), 10)
-        accepted = np.tile(np.arange(100) < 20, 10)
-        found, _ = _effective_count(accepted, sides)
-        assert found == pytest.approx(100, rel=0.05)
 
 
 class TestClose:
@@ -403,6 +363,11 @@ class TestErrors:
     def test_identities_of_one_side(self) -> None:
         with pytest.raises(EvaluationError, match=r"`right_identity` has shape \(0,\)"):
             calibrated(left_identity=np.zeros(900, dtype=int))
+
+    def test_identities_that_contradict(self) -> None:
+        left, right = np.zeros(900, dtype=int), np.arange(900)
+        with pytest.raises(EvaluationError, match="pair 1 is `same`, yet its identities are"):
+            calibrated(left_identity=left, right_identity=right)
 
     def test_same_that_is_no_boolean(self) -> None:
         distance, same = drawn()
