@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -199,6 +200,40 @@ class TestClose:
         assert "over 99.9 % are the same" in calibrated().explain(-9.0)
         assert "under 0.001 % are the same" in calibrated().explain(9.0)
 
+    def test_ties_leave_no_gap_beside_the_threshold(self) -> None:
+        """Both ends of the interval are one tied distance; the threshold is below that tie."""
+        distance = np.concatenate([np.linspace(0, 0.2, 50), np.full(9, 0.3), np.full(491, 0.5)])
+        same = np.arange(550) < 50
+        found = fit_calibration(distance, same, false_accepts=0.05, split="v", seed=0)
+        assert found.threshold == 0.3
+        assert found.close == (0.3, 0.5)
+        assert [found.decide(d) for d in (0.3, 0.4, 0.5)] == [
+            "same",
+            "too close to call",
+            "different",
+        ]
+        for one in (found, Calibration.from_dict({**found.as_dict(), "close": [0.5, 0.5]})):
+            assert "distance 0.4000 lies between 0.3000 and 0.5000" in one.explain(0.4)
+        high = replace(found, threshold=0.7, close=(0.3, 0.5))
+        assert high.close == (0.3, 0.7)
+        assert high.decide(0.6) == "too close to call"
+
+    @given(st.integers(0, 1000), st.sampled_from([1, 2, 5, 100]))
+    @settings(max_examples=40)
+    def test_what_it_explains_is_true(self, seed: int, levels: int) -> None:
+        distance, same = drawn(seed)
+        distance = np.round(distance * levels) / levels
+        try:
+            found = fit_calibration(distance, same, false_accepts=0.1, split="v", seed=0)
+        except EvaluationError:  # the nearest tie
+            return
+        low, high = found.close
+        for at in np.linspace(distance.min() - 1, distance.max() + 1, 30):
+            said = found.explain(at)
+            assert ("is not above" in said) == (at <= low)
+            assert ("lies between" in said) == (low < at < high)
+            assert ("is not below" in said) == (at >= high and at > low)
+
     def test_nan(self) -> None:
         with pytest.raises(EvaluationError, match="the distance is NaN"):
             calibrated().decide(math.nan)
@@ -319,9 +354,14 @@ class TestDict:
 
     @pytest.mark.parametrize("rate", [0.01, 0.2])
     def test_there_and_back_through_json(self, rate: float) -> None:
-        found = calibrated(false_accepts=rate, warnings=("known items",))
-        assert Calibration.from_dict(json.loads(json.dumps(found.as_dict()))) == found
-        assert str(found).endswith("warning: known items")
+        found = calibrated(false_accepts=rate, warnings=("known items",), skipped=("a: empty",))
+        facts = json.loads(json.dumps(found.as_dict()))
+        assert Calibration.from_dict(facts) == found
+        assert str(found).endswith(
+            "went on without 1 bad items:\n  a: empty\nwarning: known items"
+        )
+        del facts["skipped"]
+        assert Calibration.from_dict(facts) == replace(found, skipped=())
 
     def test_isotonic(self) -> None:
         generator = np.random.default_rng(0)

@@ -52,7 +52,8 @@ class Calibration:
         false_accept_rate: the rate that was asked for.
         threshold: accept up to this distance.
         close: a pair whose distance lies between these two is too close to call: the 95 %
-            interval of the threshold that infinitely many validation pairs would have given.
+            interval of the threshold that infinitely many validation pairs would have given, and
+            what lies between it and the threshold, which ties can leave outside.
         accepted: how many different validation pairs lie within the threshold.
         same_count: how many validation pairs are the same.
         different_count: how many are different.
@@ -64,6 +65,7 @@ class Calibration:
         split: the name of the validation pairs.
         seed: of all that was drawn.
         warnings: what speaks against the validation pairs.
+        skipped: what was wrong with items that were left out, each with where it stands.
     """
 
     curve: Curve
@@ -82,6 +84,11 @@ class Calibration:
     split: str
     seed: int
     warnings: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        ends = *self.close, self.threshold
+        object.__setattr__(self, "close", (min(ends), max(ends)))
 
     @property
     def shape(self) -> str:
@@ -196,6 +203,9 @@ class Calibration:
             f"from {self.same_count:,} same and {self.different_count:,} different pairs, "
             f"split {self.split}, seed {self.seed}",
         ]
+        if self.skipped:
+            lines.append(f"went on without {len(self.skipped)} bad items:")
+            lines += [f"  {problem}" for problem in self.skipped]
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,6 +219,7 @@ class Calibration:
             "close": list(self.close),
             "log_loss": dict(self.log_loss),
             "warnings": list(self.warnings),
+            "skipped": list(self.skipped),
             "rate_interval": ends,
         }
 
@@ -225,6 +236,7 @@ class Calibration:
             "close": tuple(facts["close"]),
             "log_loss": tuple(facts["log_loss"].items()),
             "warnings": tuple(facts["warnings"]),
+            "skipped": tuple(facts.get("skipped", ())),  # absent from the first files
         }
         return cls(**rest)
 
@@ -240,6 +252,7 @@ def fit_calibration(
     split: str,
     seed: int,
     warnings: tuple[str, ...] = (),
+    skipped: tuple[str, ...] = (),
 ) -> Calibration:
     """The calibration of validation pairs.
 
@@ -260,6 +273,7 @@ def fit_calibration(
         split: the name of these pairs.
         seed: of the folds.
         warnings: what speaks against these pairs, kept in the result.
+        skipped: what was wrong with items that were left out, kept in the result.
 
     Raises:
         EvaluationError: too few pairs for the rate (the message says how many are needed), fewer
@@ -313,6 +327,7 @@ def fit_calibration(
         split=split,
         seed=seed,
         warnings=warnings,
+        skipped=skipped,
     )
 
 

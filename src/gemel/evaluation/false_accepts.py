@@ -136,7 +136,7 @@ def effective_count(
     )
 
 
-def percent(share: float) -> str:
+def percent(share: float | int) -> str:
     """A share in words, such as "0.1 %"; never "0 %" for one that is not 0."""
     if share > 0.9995:
         return "over 99.9 %"
