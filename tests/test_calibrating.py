@@ -180,14 +180,45 @@ class TestEvaluate:
         with pytest.raises(EvaluationError, match="calibration on the pairs it is judged on"):
             gemel.evaluate(pixels, first, trials=20)
         assert gemel.evaluate(pixels, second, trials=20).warnings == ()
-        most = np.concatenate(
-            [np.arange(30), np.flatnonzero(np.isin(symbols.labels, second.classes))]
-        )
-        mixed = symbols.take(np.unique(most))
-        (warning,) = gemel.evaluate(pixels, mixed, trials=20).warnings
-        assert "were calibrated on" in warning
+        mixed = np.flatnonzero(np.isin(symbols.labels, second.classes))
+        mixed = symbols.take(np.unique(np.append(mixed, np.arange(30))))
+        with pytest.raises(EvaluationError, match="pairs to judge are of two such items"):
+            gemel.evaluate(pixels, mixed, trials=20)
+
+    def test_a_fitted_threshold_counts_without_its_calibration(
+        self, halves: tuple[Items, Items], pixels: Siamese
+    ) -> None:
+        first, _ = halves
+        gemel.calibrate(pixels, first, false_accepts=0.05)
         pixels.calibration = None
-        assert gemel.evaluate(pixels, first, trials=20).warnings == ()
+        with pytest.raises(EvaluationError, match="calibration on the pairs it is judged on"):
+            gemel.evaluate(pixels, first, trials=20)
+        pixels.threshold = None
+        found = gemel.evaluate(pixels, first, trials=20)
+        assert found.warnings == ()
+        assert found.verification.accuracy is None
+        assert found.calibration_error is None
+
+    def test_tables_are_looked_at_pair_by_pair(
+        self, halves: tuple[Items, Items], pixels: Siamese, symbols: Items
+    ) -> None:
+        gemel.calibrate(pixels, halves[0], false_accepts=0.05)
+        known = np.isin(symbols.labels, halves[0].classes)
+        table = as_pairs(symbols, 400)
+        twice = known[table.left].astype(int) + known[table.right]
+        assert {0, 1, 2} == set(twice.tolist())
+        (warning,) = gemel.evaluate(pixels, table.take(twice < 2)).warnings
+        assert f"{(twice == 1).sum()} of the {(twice < 2).sum()} judged pairs" in warning
+        one = np.flatnonzero(twice == 2)[:1]
+        with pytest.raises(EvaluationError, match=r"and 1 of the \d+ pairs to judge are of two"):
+            gemel.evaluate(pixels, table.take(np.append(np.flatnonzero(twice < 2), one)))
+
+    def test_the_same_classes_are_said(self, pixels: Siamese, symbols: Items) -> None:
+        first, second = symbols.split_items(0.5, seed=0)
+        gemel.calibrate(pixels, first, false_accepts=0.05)
+        (warning,) = gemel.evaluate(pixels, second, ways=2, trials=20).warnings
+        assert "36 of the 36 classes of" in warning
+        assert "have names that were calibrated on" in warning
 
     def test_warns_of_what_was_trained_on(self, symbols: Items, small_model: Siamese) -> None:
         train, unseen = symbols.split_classes(0.5, seed=0)

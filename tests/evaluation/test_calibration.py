@@ -357,9 +357,7 @@ class TestDict:
         found = calibrated(false_accepts=rate, warnings=("known items",), skipped=("a: empty",))
         facts = json.loads(json.dumps(found.as_dict()))
         assert Calibration.from_dict(facts) == found
-        assert str(found).endswith(
-            "went on without 1 bad items:\n  a: empty\nwarning: known items"
-        )
+        assert str(found).endswith("went on without 1 bad items:\n  a: empty\nwarning: known items")
         del facts["skipped"]
         assert Calibration.from_dict(facts) == replace(found, skipped=())
 
