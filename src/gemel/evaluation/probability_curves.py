@@ -29,7 +29,7 @@ class Logistic:
     slope: float
 
     def log_odds(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of being the same, for distances of any shape; always finite."""
+        """Of being the same, for distances of any shape; finite for finite distances."""
         return np.asarray(self.intercept + self.slope * distance)
 
     def probability(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,7 +58,7 @@ class Isotonic:
         return np.asarray(np.interp(distance, self.distances, self.probabilities))
 
     def log_odds(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of being the same, for distances of any shape; always finite."""
+        """Of being the same, for distances of any shape; finite for finite distances."""
         found = self.probability(distance)
         return np.asarray(np.log(found) - np.log1p(-found))
 
