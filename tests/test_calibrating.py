@@ -11,9 +11,16 @@ from safetensors.torch import save_file
 from torch import nn
 
 import gemel
-from gemel import Items, Pairs, Siamese, inputs, metrics, storage, trials
+from gemel import Items, Pairs, Siamese, encoders, inputs, metrics, storage, trials
 from gemel.calibrating import _drawn_pairs
-from gemel.errors import DataError, EvaluationError, ModelFileError
+from gemel.errors import (
+    BadItemsError,
+    DataError,
+    EvaluationError,
+    ModelFileError,
+    Problem,
+    SettingsError,
+)
 from gemel.evaluation.calibration import fit_calibration
 from gemel.inputs import read_items
 from gemel.leaks import digests, marks
@@ -35,12 +42,17 @@ def as_pairs(items: Items, count: int = 150) -> Pairs:
     return Pairs(items.values, left, right, same, name="table")
 
 
+def of_300_classes() -> Items:
+    labels = np.array([f"{number % 300}" for number in range(6000)])
+    return Items(np.zeros((6000, 1)), labels, kind="numbers")
+
+
 class TestCalibrate:
     def test_against_distances_by_hand(self, halves: tuple[Items, Items], pixels: Siamese) -> None:
         items = halves[0]
         before = pixels.fingerprint
         found = gemel.calibrate(pixels, items, false_accepts=0.05, seed=3)
-        left, right, same = _drawn_pairs(items, 3)
+        left, right, same = _drawn_pairs(items, pixels, 0.05, 3)
         rows = np.asarray(items.values, dtype=np.float32).reshape(len(items), -1) / 255
         ids = items.class_ids
         wanted = fit_calibration(
@@ -107,15 +119,56 @@ class TestCalibrate:
 
 
 class TestDrawnPairs:
-    def test_kinds_and_each_once(self, symbols: Items) -> None:
-        left, right, same = _drawn_pairs(symbols, 0)
+    def test_kinds_and_each_once(self, symbols: Items, pixels: Siamese) -> None:
+        left, right, same = _drawn_pairs(symbols, pixels, 0.01, 0)
         assert ((symbols.class_ids[left] == symbols.class_ids[right]) == same).all()
         assert len({frozenset(p) for p in zip(left.tolist(), right.tolist(), strict=True)}) == len(
             same
         )
         couples = len(symbols) * (len(symbols) - 1) // 2
         assert 0.9 * couples < len(same) < couples
-        assert not np.array_equal(left, _drawn_pairs(symbols, 1)[0])
+        assert not np.array_equal(left, _drawn_pairs(symbols, pixels, 0.01, 1)[0])
+
+    @pytest.mark.parametrize(
+        ("rate", "different"), [(0.01, 2000), (0.001, 3688), (0.0001, 36_887), (1e-6, 50_000)]
+    )
+    def test_a_joint_comparer_runs_for_few_pairs(self, rate: float, different: int) -> None:
+        """2,000 of a kind, or as many different ones as the rate needs."""
+        joint = Siamese(inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=(4,))))
+        many = of_300_classes()
+        _, _, same = _drawn_pairs(many, joint, rate, 0)
+        assert (int(same.sum()), int((~same).sum())) == (2000, different)
+
+    def test_others_are_drawn_many(self, pixels: Siamese) -> None:
+        many = of_300_classes()
+        _, _, same = _drawn_pairs(many, pixels, 0.01, 0)
+        assert (int(same.sum()), int((~same).sum())) == (30_000, 50_000)
+
+    def test_a_rate_that_is_none(self, symbols: Items, pixels: Siamese) -> None:
+        with pytest.raises(SettingsError, match="`false_accepts` must lie above 0"):
+            gemel.calibrate(pixels, symbols, false_accepts=0)
+
+
+class TestSkipped:
+    def test_is_said_and_kept(
+        self, halves: tuple[Items, Items], small_model: Siamese, tmp_path: Path
+    ) -> None:
+        items = halves[0]
+        (tmp_path / "bad.png").write_text("no picture")
+        mixed = Items(
+            [*items.values, tmp_path / "bad.png"],
+            np.append(items.labels, items.labels[0]),
+            skipped=(Problem("row 7", "it is empty"),),
+        )
+        with pytest.raises(BadItemsError, match=r"bad\.png"):
+            gemel.calibrate(small_model, mixed, false_accepts=0.05)
+        found = gemel.calibrate(small_model, mixed, false_accepts=0.05, skip_bad=True)
+        assert len(found.skipped) == 2
+        assert found.skipped[0] == "row 7: it is empty"
+        assert found.skipped[1].startswith(f"{tmp_path / 'bad.png'}: ")
+        assert "went on without 2 bad items:\n  row 7: it is empty\n  " in str(found)
+        small_model.save(tmp_path / "a.gemel")
+        assert gemel.load(tmp_path / "a.gemel").calibration == found
 
 
 class TestEvaluate:
@@ -127,14 +180,45 @@ class TestEvaluate:
         with pytest.raises(EvaluationError, match="calibration on the pairs it is judged on"):
             gemel.evaluate(pixels, first, trials=20)
         assert gemel.evaluate(pixels, second, trials=20).warnings == ()
-        most = np.concatenate(
-            [np.arange(30), np.flatnonzero(np.isin(symbols.labels, second.classes))]
-        )
-        mixed = symbols.take(np.unique(most))
-        (warning,) = gemel.evaluate(pixels, mixed, trials=20).warnings
-        assert "were calibrated on" in warning
+        mixed = np.flatnonzero(np.isin(symbols.labels, second.classes))
+        mixed = symbols.take(np.unique(np.append(mixed, np.arange(30))))
+        with pytest.raises(EvaluationError, match="pairs to judge are of two such items"):
+            gemel.evaluate(pixels, mixed, trials=20)
+
+    def test_a_fitted_threshold_counts_without_its_calibration(
+        self, halves: tuple[Items, Items], pixels: Siamese
+    ) -> None:
+        first, _ = halves
+        gemel.calibrate(pixels, first, false_accepts=0.05)
         pixels.calibration = None
-        assert gemel.evaluate(pixels, first, trials=20).warnings == ()
+        with pytest.raises(EvaluationError, match="calibration on the pairs it is judged on"):
+            gemel.evaluate(pixels, first, trials=20)
+        pixels.threshold = None
+        found = gemel.evaluate(pixels, first, trials=20)
+        assert found.warnings == ()
+        assert found.verification.accuracy is None
+        assert found.calibration_error is None
+
+    def test_tables_are_looked_at_pair_by_pair(
+        self, halves: tuple[Items, Items], pixels: Siamese, symbols: Items
+    ) -> None:
+        gemel.calibrate(pixels, halves[0], false_accepts=0.05)
+        known = np.isin(symbols.labels, halves[0].classes)
+        table = as_pairs(symbols, 400)
+        twice = known[table.left].astype(int) + known[table.right]
+        assert {0, 1, 2} == set(twice.tolist())
+        (warning,) = gemel.evaluate(pixels, table.take(twice < 2)).warnings
+        assert f"{(twice == 1).sum()} of the {(twice < 2).sum()} judged pairs" in warning
+        one = np.flatnonzero(twice == 2)[:1]
+        with pytest.raises(EvaluationError, match=r"and 1 of the \d+ pairs to judge are of two"):
+            gemel.evaluate(pixels, table.take(np.append(np.flatnonzero(twice < 2), one)))
+
+    def test_the_same_classes_are_said(self, pixels: Siamese, symbols: Items) -> None:
+        first, second = symbols.split_items(0.5, seed=0)
+        gemel.calibrate(pixels, first, false_accepts=0.05)
+        (warning,) = gemel.evaluate(pixels, second, ways=2, trials=20).warnings
+        assert "36 of the 36 classes of" in warning
+        assert "have names that were calibrated on" in warning
 
     def test_warns_of_what_was_trained_on(self, symbols: Items, small_model: Siamese) -> None:
         train, unseen = symbols.split_classes(0.5, seed=0)

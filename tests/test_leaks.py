@@ -10,7 +10,7 @@ from PIL import Image
 from gemel import Items, Pairs, inputs
 from gemel.errors import BadItemsError, EvaluationError, SettingsError
 from gemel.inputs import prepare
-from gemel.leaks import digests, find_leaks, marks, refuse_calibrated, warn_of_training
+from gemel.leaks import Marks, digests, find_leaks, marks, refuse_calibrated, warn_of_training
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +177,87 @@ class TestMarks:
         assert len(warn_of_training(known, pairs, np.array([5, 6]))) == 1
 
 
+def rows(count: int, labels: str = "", name: str = "test") -> Items:
+    names = np.array(list(labels) or [f"c{i}" for i in range(count)], dtype=np.str_)
+    return Items(np.zeros((count, 1)), names, kind="numbers", name=name)
+
+
 class TestRefuseCalibrated:
-    def test_half_is_too_much(self) -> None:
-        known, others = np.arange(10), np.arange(100, 110)
-        assert refuse_calibrated(known, others, "test") == ()
-        mixed = np.concatenate([known[:9], others])
-        (warning,) = refuse_calibrated(known, mixed, "test")
-        assert warning.startswith("9 of the 19 items of test were calibrated on")
-        with pytest.raises(EvaluationError, match="judged on: 10 of the 20 items of test were"):
-            refuse_calibrated(known, np.concatenate([known, others]), "test")
+    def test_one_pair_is_too_much(self) -> None:
+        """Of 20 items two were calibrated on: the pair of these may be what was fitted."""
+        known, items = Marks(np.array([3, 7]), np.empty(0, np.int64)), np.arange(20)
+        left, right = np.arange(19), np.arange(1, 20)
+        (warning,) = refuse_calibrated(known, rows(20), items, left, right)
+        assert warning.startswith(
+            "2 of the 20 items of test were calibrated on (test item 3, test item 7): 4 of the 19 "
+            "judged pairs have one such item"
+        )
+        with pytest.raises(EvaluationError) as caught:
+            refuse_calibrated(known, rows(20), items, np.append(left, 3), np.append(right, 7))
+        assert "judged on: 2 of the 20 items of test were calibrated on" in str(caught.value)
+        assert "and 1 of the 20 pairs to judge are of two such items" in str(caught.value)
+        assert "model.calibration = model.threshold = None" in str(caught.value)
+
+    def test_items_that_are_in_no_pair_do_not_count(self) -> None:
+        known, items = Marks(np.array([3, 7]), np.empty(0, np.int64)), np.arange(20)
+        nobody = np.array([0, 1]), np.array([2, 4])
+        assert refuse_calibrated(known, rows(20), items, *nobody) == ()
+
+    def test_the_same_classes_with_other_items(self) -> None:
+        known = marks(rows(4, "abab"), np.arange(4))
+        (warning,) = refuse_calibrated(
+            known, rows(4, "bccb"), np.arange(10, 14), np.array([0]), np.array([3])
+        )
+        assert warning.startswith(
+            "1 of the 2 classes of test have names that were calibrated on (b): if they are the"
+        )
+
+
+class TestSides:
+    """Splits whose sides are read apart: what stands on one is compared with the same side."""
+
+    def half_twins(self, photos: list, numbers: np.ndarray, name: str) -> Pairs:
+        count = len(photos)
+        return Pairs(
+            [value for couple in zip(photos, numbers, strict=True) for value in couple],
+            2 * np.arange(count),
+            2 * np.arange(count) + 1,
+            np.arange(count) % 2 == 0,
+            "images",
+            name,
+            right_kind="numbers",
+        )
+
+    def test_pairs_of_two_kinds(self, photos: list) -> None:
+        numbers = np.random.default_rng(0).random((12, 5))
+        first = self.half_twins(photos[:6], numbers[:6], "train")
+        again = [photos[10], photos[3], np.asarray(as_jpeg(photos[5]))]
+        second = self.half_twins(again, numbers[[8, 9, 1]], "test")
+        given = inputs.Sides(inputs.Images(40), inputs.Numbers(5))
+        for reader in (None, given):
+            found = find_leaks(first, second, input=reader)
+            assert found.same.tolist() == [[6, 2], [3, 5]]
+            assert found.near.tolist() == [[10, 4]]
+            assert (
+                "train item 6 with test item 2, train item 3 with test item 5"
+                in (found.warnings[0])
+            )
+
+    def test_two_inputs_of_one_kind(self, photos: list) -> None:
+        """Of items, each stands on both sides, and is named once."""
+        given = inputs.Sides(inputs.Images(32, channels=1), inputs.Images(16))
+        found = find_leaks(items(photos[:8]), items([photos[9], photos[4]], name="b"), input=given)
+        assert found.same.tolist() == [[4, 1]]
+        assert len(found.near) == 0
+        left, right = np.array([0, 1]), np.array([2, 3])
+        one = Pairs(photos[:4], left, right, np.array([True, False]), name="one")
+        other = Pairs([photos[i] for i in (0, 7, 8, 3)], left, right, np.array([True, False]))
+        assert find_leaks(one, other, input=given).same.tolist() == [[0, 0], [3, 3]]
+        assert find_leaks(one, items(photos[2:4]), input=given).same.tolist() == [[2, 0], [3, 1]]
+
+    def test_other_kinds_on_one_side(self, photos: list) -> None:
+        first = self.half_twins(photos[:2], np.zeros((2, 5)), "train")
+        with pytest.raises(
+            SettingsError, match="train holds images and numbers and items images; two"
+        ):
+            find_leaks(first, items(photos[:2]))

@@ -6,11 +6,12 @@ from numpy.typing import NDArray
 from gemel.checks import check_sense
 from gemel.embedded import Embedded
 from gemel.evaluation.calibration import Calibration, fit_calibration
+from gemel.evaluation.false_accepts import checked_rate, pairs_needed
 from gemel.inputs import read_items
 from gemel.items import Indices, Items, Pairs, identities
 from gemel.leaks import digests, marks, warn_of_training
 from gemel.model import Siamese
-from gemel.trials import item_pairs
+from gemel.trials import item_pairs, most_pairs
 
 MOST_DIFFERENT = 50_000
 """How many different pairs are drawn from labelled items, at most: low rates need many."""
@@ -32,8 +33,9 @@ def calibrate(
 
     Args:
         model: what is calibrated.
-        data: items or pairs that it was not trained on. From items, up to 10,000 same and 50,000
-            different pairs are drawn.
+        data: items or pairs that it was not trained on. From items, up to 30,000 same and 50,000
+            different pairs are drawn; for a joint comparer, which runs its network for every
+            pair, up to 2,000 of each kind, or as many different ones as the rate needs.
         false_accepts: the share of different pairs that may be taken for the same.
         prior: the share of same pairs where the model will be used. Default: 0.5 for items, the
             share among the pairs for pairs.
@@ -41,7 +43,8 @@ def calibrate(
         skip_bad: go on without items that cannot be read.
 
     Returns:
-        The calibration; its `warnings` say where the data were trained on.
+        The calibration; its `warnings` say where the data were trained on, and its `skipped` what
+        was left out, by the reader of `data` or here.
 
     Raises:
         BadItemsError: items that cannot be read.
@@ -50,6 +53,7 @@ def calibrate(
         SettingsError: a rate that is not above 0 and at most 0.5, or a prior that is not between
             0 and 1.
     """
+    rate = checked_rate(false_accepts)
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
     items = digests(prepared)
     warnings = () if model.trained_on is None else warn_of_training(model.trained_on, known, items)
@@ -58,33 +62,39 @@ def calibrate(
         left, right, same = known.left, known.right, known.same
         identity = identities(known.left, known.right, known.same, len(known.values))
     else:
-        left, right, same = _drawn_pairs(known, seed)
+        left, right, same = _drawn_pairs(known, model, rate, seed)
         identity = known.class_ids
         prior = 0.5 if prior is None else prior
     found = fit_calibration(
         Embedded(model, prepared).distances(left, right),
         same,
-        false_accepts=false_accepts,
+        false_accepts=rate,
         prior=prior,
         left_identity=identity[left],
         right_identity=identity[right],
         split=known.name,
         seed=seed,
         warnings=warnings,
+        skipped=tuple(map(str, data.skipped + prepared.skipped)),
     )
     model.calibration, model.threshold = found, found.threshold
     model.calibrated_on = marks(known, items)
     return found
 
 
-def _drawn_pairs(items: Items, seed: int) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+def _drawn_pairs(
+    items: Items, model: Siamese, rate: float, seed: int
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
     """Same pairs as `item_pairs` draws them, and more different ones: left, right and same [M]."""
-    left, right, same = item_pairs(items, seed=seed)
+    most = most_pairs(model)
+    different = max(most, pairs_needed(rate)) if model.is_joint else MOST_DIFFERENT
+    different = min(different, MOST_DIFFERENT)
+    left, right, same = item_pairs(items, most=most, seed=seed)
     generator = np.random.default_rng([seed, 1])
-    others = np.sort(generator.integers(0, len(items), (2 * MOST_DIFFERENT, 2)), axis=1)
+    others = np.sort(generator.integers(0, len(items), (2 * different, 2)), axis=1)
     others = others[items.class_ids[others[:, 0]] != items.class_ids[others[:, 1]]]
     _, first = np.unique(others, axis=0, return_index=True)
-    others = others[np.sort(first)[:MOST_DIFFERENT]]
+    others = others[np.sort(first)[:different]]
     return (
         np.concatenate([left[same], others[:, 0]]),
         np.concatenate([right[same], others[:, 1]]),

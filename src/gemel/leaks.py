@@ -9,17 +9,19 @@ secret, set `model.trained_on = None` before saving.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 
 from gemel.errors import EvaluationError, SettingsError
-from gemel.inputs import AnyPrepared, Images, Input, Numbers, Prepared, prepare
+from gemel.inputs import AnyInput, AnyPrepared, Images, Input, Numbers, Prepared, Sides, read_items
 from gemel.inputs.reading import SIDES
-from gemel.items import Items, Pairs
+from gemel.items import Indices, Items, Kind, Pairs, Side
 
 Digests = Int[NDArray[np.int64], "_"]
+Couples = Int[NDArray[np.int64], "_ 2"]
 SIDE = 32  # pixels a side of the grey images that are compared
 BITS_APART = 4  # of 64 in which the hashes of nearly the same images may differ
 LEAST_STEP = 4  # of 255: a smaller step between neighbours is noise, and hashes to 0
@@ -64,45 +66,51 @@ class Leaks:
     warnings: tuple[str, ...]
 
 
-def find_leaks(first: Items | Pairs, second: Items | Pairs, *, input: Input | None = None) -> Leaks:
+def find_leaks(
+    first: Items | Pairs, second: Items | Pairs, *, input: AnyInput | None = None
+) -> Leaks:
     """What `first` (such as the training items) and `second` (such as the test items) share.
 
     Items are compared as `input` stores them. Two images are nearly the same when, both reduced
     to 32 x 32 grey pixels, their 64-bit difference hashes (Krawetz 2013, "Kind of like that")
     differ in at most 4 bits, and their pixels correlate by 0.99 or more: so a change of size, of
     light or of compression does not hide a copy. Blank images are only ever equal.
+    With an input for each side, left items are compared with left ones, and right with right.
 
     Args:
         first: one split.
         second: another; for tables of pairs, the items on both sides of all pairs count.
-        input: how items are read. Default: images at 32 x 32 grey pixels, numbers as float32.
+        input: how items are read, such as `model.input`. Default: images at 32 x 32 grey pixels,
+            numbers as float32.
 
     Raises:
         BadItemsError: items that cannot be read.
         SettingsError: the splits are of different kinds.
     """
-    if first.kind != second.kind:
+    kinds = [tuple(data.kind_of(side) for side in SIDES) for data in (first, second)]
+    if kinds[0] != kinds[1]:
+        held = [" and ".join(dict.fromkeys(kind)) for kind in kinds]
         raise SettingsError(
-            f"{first.name} holds {first.kind} and {second.name} {second.kind}; two splits of one "
+            f"{first.name} holds {held[0]} and {second.name} {held[1]}; two splits of one "
             "kind can share something"
         )
     reader = input if input is not None else _reader(first)
-    read = [_read(reader, split) for split in (first, second)]
-    same = _same_items(*(digests(prepared) for prepared in read))
-    near = np.empty((0, 2), dtype=np.int64)
-    if first.kind == "images":
-        rest = np.setdiff1d(np.arange(len(read[1])), same[:, 1])
-        near = _near_images(_grey(read[0]), _grey(read[1])[rest])
-        near[:, 1] = rest[near[:, 1]]
+    read = [read_items(reader, data)[1] for data in (first, second)]
+    found = [
+        _shared(_on(side, read[0]), _on(side, read[1]), images=first.kind_of(side) == "images")
+        for side in (SIDES if isinstance(reader, Sides) else SIDES[:1])
+    ]
+    same, near = (_once(np.concatenate(parts)) for parts in zip(*found, strict=True))
+    near = near[~np.isin(near[:, 1], same[:, 1])]
     classes = tuple(sorted(set(_classes(first)) & set(_classes(second))))
     where = f"{first.name} and {second.name}"
     warnings = []
     if classes:
         warnings.append(f"{len(classes)} classes are in both {where}: {_some(classes)}")
-    for found, how in ((same, "the same"), (near, "nearly the same image")):
-        if len(found):
-            places = (f"{first.origin(a)} with {second.origin(b)}" for a, b in found.tolist())
-            warnings.append(f"{len(found)} items are {how} in {where}: {_some(places)}")
+    for couples, how in ((same, "the same"), (near, "nearly the same image")):
+        if len(couples):
+            places = (f"{first.origin(a)} with {second.origin(b)}" for a, b in couples.tolist())
+            warnings.append(f"{len(couples)} items are {how} in {where}: {_some(places)}")
     return Leaks(classes, same, near, tuple(warnings))
 
 
@@ -145,48 +153,110 @@ def warn_of_training(known: Marks, data: Items | Pairs, items: Digests) -> tuple
             f"{len(seen)} of the {len(items)} items of {data.name} were trained on ({places}): "
             "figures on them flatter. Take other items"
         )
-    classes = [name for name in _classes(data) if _digest(name.encode()) in known.classes]
-    if classes:
-        found.append(
-            f"{len(classes)} of the {len(_classes(data))} classes of {data.name} have names that "
-            f"were trained on ({_some(classes)}): if they are the same classes, the figures do not "
-            "say how unseen ones are told apart"
-        )
-    return tuple(found)
+    return (*found, *_known_classes(known, data, "trained"))
 
 
-def refuse_calibrated(calibrated: Digests, judged: Digests, split: str) -> tuple[str, ...]:
-    """A warning where some of the items that are judged were calibrated on; else nothing.
+def refuse_calibrated(
+    known: Marks, data: Items | Pairs, items: Digests, left: Indices, right: Indices
+) -> tuple[str, ...]:
+    """Refuse to judge pairs of two items that were both calibrated on; warn of what comes near.
+
+    A model keeps which items it was calibrated on, not which pairs of them; so every pair of two
+    of them may be one that its threshold and probabilities were fitted to.
 
     Args:
-        calibrated: [N] digests of the items whose pairs a calibration was fitted to.
-        judged: [M] digests of the items that are to be judged.
-        split: their name.
+        known: of what a threshold or a calibration was fitted to.
+        data: what is to be judged.
+        items: [N] the digests of its items.
+        left: [M] the left item of each pair that is to be judged.
+        right: [M] its right item.
+
+    Returns:
+        A warning where some judged pairs have one item that was calibrated on, and one where
+        classes have names that were.
 
     Raises:
-        EvaluationError: half of the judged items or more were calibrated on.
+        EvaluationError: both items of one judged pair or more were calibrated on.
     """
-    shared = int(np.isin(judged, calibrated).sum())
-    if not shared:
-        return ()
-    what = f"{shared} of the {len(judged)} items of {split} were calibrated on"
-    if 2 * shared >= len(judged):
+    seen = np.isin(items, known.items)  # [N]
+    both, either = int((seen[left] & seen[right]).sum()), int((seen[left] | seen[right]).sum())
+    shared = np.flatnonzero(seen)
+    places = _some(data.origin(i) for i in shared.tolist())
+    what = f"{len(shared)} of the {len(items)} items of {data.name} were calibrated on ({places})"
+    if both:
         raise EvaluationError(
-            f"calibration on the pairs it is judged on: {what}, so the accuracy at the threshold, "
-            "the false-accept rate and the probabilities would flatter. Judge other items, or "
-            "calibrate on others: split_classes() parts one set. To measure the distances alone, "
-            "set model.calibration = None first"
+            f"calibration on the pairs it is judged on: {what}, and {both:,} of the {len(left):,} "
+            "pairs to judge are of two such items, so the threshold and the probabilities may have "
+            "been fitted to these very pairs. Leave such items out, or calibrate on others: "
+            "split_classes() parts one set. To measure the distances alone, set "
+            "model.calibration = model.threshold = None first"
         )
-    return (f"{what}: figures at the threshold and of the probabilities flatter. Leave them out",)
+    found = _known_classes(known, data, "calibrated")
+    if either:
+        return (
+            f"{what}: {either:,} of the {len(left):,} judged pairs have one such item, so figures "
+            "at the threshold and of the probabilities may flatter. Leave them out",
+            *found,
+        )
+    return found
 
 
-def _reader(data: Items | Pairs) -> Input:
-    return Images(SIDE, channels=1) if data.kind == "images" else Numbers(len(data.values[0]))
+def _known_classes(known: Marks, data: Items | Pairs, what: str) -> tuple[str, ...]:
+    """A warning where classes of `data` have names that were "trained" or "calibrated" on."""
+    classes = [name for name in _classes(data) if _digest(name.encode()) in known.classes]
+    if not classes:
+        return ()
+    return (
+        f"{len(classes)} of the {len(_classes(data))} classes of {data.name} have names that "
+        f"were {what} on ({_some(classes)}): if they are the same classes, the figures do not "
+        "say how unseen ones are told apart",
+    )
 
 
-def _read(reader: Input, data: Items | Pairs) -> Prepared:
-    origins = [data.origin(i) for i in range(len(data.values))]
-    return prepare(reader, data.values, origins, name=data.name)
+def _reader(data: Items | Pairs) -> AnyInput:
+    """An input for what `data` holds: one for both sides, where these are of one kind."""
+    if data.kind_of("left") == data.kind_of("right"):
+        return _reader_of(data.kind_of("left"), data.values)
+    parts = ([data.values[i] for i in getattr(data, side)[:1].tolist()] for side in SIDES)
+    left, right = (_reader_of(data.kind_of(s), part) for s, part in zip(SIDES, parts, strict=True))
+    return Sides(left, right)
+
+
+def _reader_of(kind: Kind, values: Sequence[Any] | NDArray[Any]) -> Input:
+    return Images(SIDE, channels=1) if kind == "images" else Numbers(len(values[0]))
+
+
+def _on(side: Side, prepared: AnyPrepared) -> tuple[Prepared, Indices]:
+    """What stands on a side, and which items these are."""
+    if isinstance(prepared, Prepared):
+        return prepared, np.arange(len(prepared))
+    places = prepared.places(side)
+    items = np.empty(len(prepared.of(side)), dtype=np.int64)
+    items[places[places >= 0]] = np.flatnonzero(places >= 0)
+    return prepared.of(side), items
+
+
+def _shared(
+    first: tuple[Prepared, Indices], second: tuple[Prepared, Indices], *, images: bool
+) -> tuple[Couples, Couples]:
+    """The items of one side that are the same, and the images that nearly are."""
+    (left, left_items), (right, right_items) = first, second
+    same = _same_items(_digests(left), _digests(right))
+    near = np.empty((0, 2), dtype=np.int64)
+    if images:
+        rest = np.setdiff1d(np.arange(len(right)), same[:, 1])
+        near = _near_images(_grey(left), _grey(right)[rest])
+        near[:, 1] = rest[near[:, 1]]
+    same, near = (
+        np.stack([left_items[found[:, 0]], right_items[found[:, 1]]], axis=1)
+        for found in (same, near)
+    )
+    return same, near
+
+
+def _once(couples: Couples) -> Couples:
+    """Each second item once, with the first that it was found with; by second items."""
+    return couples[np.unique(couples[:, 1], return_index=True)[1]]
 
 
 def _same_items(first: Digests, second: Digests) -> Int[NDArray[np.int64], "same 2"]:

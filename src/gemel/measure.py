@@ -178,11 +178,11 @@ def evaluate(
     Raises:
         BadItemsError: items that cannot be read.
         DataError: `same` of a table of pairs seems to be the other way round.
-        EvaluationError: the data allow no figures, and the message says what is missing; or half
-            of the items or more are those that the model was calibrated on.
+        EvaluationError: the data allow no figures, and the message says what is missing; or both
+            items of a judged pair are among those that the model was calibrated on.
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
-    warnings = _leaks(model, known, prepared)
+    warnings = _leaks(model, known, prepared, seed)
     embedded = Embedded(model, prepared)
     judged = _judge(embedded, known, seed)
     verified = _verify(judged, seed)
@@ -231,19 +231,31 @@ def identify_of(embedded: Embedded, items: Items, *, seed: int) -> Identificatio
     )
 
 
-def _leaks(model: Siamese, data: Items | Pairs, prepared: AnyPrepared) -> tuple[str, ...]:
+def _leaks(
+    model: Siamese, data: Items | Pairs, prepared: AnyPrepared, seed: int
+) -> tuple[str, ...]:
     """What of `data` the model was trained or calibrated on, in words.
+
+    A threshold may have been fitted where no calibration is set: what a model was calibrated on
+    counts for either. Without both, the distances alone are judged, and these were not fitted.
 
     Raises:
         DataError: `same` seems to be the other way round.
-        EvaluationError: half of the items or more were calibrated on.
+        EvaluationError: both items of a pair that is to be judged were calibrated on.
     """
     items = digests(prepared)
     if isinstance(data, Pairs):
         check_sense(data, content=items)
     found: tuple[str, ...] = ()
-    if model.calibration is not None and model.calibrated_on is not None:
-        found += refuse_calibrated(model.calibrated_on.items, items, data.name)
+    fitted = model.calibration is not None or model.threshold is not None
+    if fitted and model.calibrated_on is not None:
+        # the pairs that `_judge` will judge, looked at before the work of embedding is done
+        left, right = (
+            (data.left, data.right)
+            if isinstance(data, Pairs)
+            else item_pairs(data, most=most_pairs(model), seed=seed)[:2]
+        )
+        found += refuse_calibrated(model.calibrated_on, data, items, left, right)
     if model.trained_on is not None:
         found += warn_of_training(model.trained_on, data, items)
     return found

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,8 +89,6 @@ class TestTrain:
             assert loaded.dim == 8
 
     def test_log_and_skipped(self, photos: Path, tmp_path: Path) -> None:
-        import shutil
-
         mixed = tmp_path / "mixed"
         shutil.copytree(photos, mixed)
         some = sorted(mixed.iterdir())[0]
@@ -272,6 +271,20 @@ class TestUse:
         assert f"\n{facts['reason']}\n" in runner.invoke(app, words).output
         with pytest.raises(gemel.errors.EvaluationError, match="judged on"):
             run("evaluate", mine, photos)
+
+    def test_calibrate_says_what_it_skipped(
+        self, model: Path, photos: Path, tmp_path: Path
+    ) -> None:
+        mine, mixed = tmp_path / "mine.gemel", tmp_path / "mixed"
+        mine.write_bytes(model.read_bytes())
+        shutil.copytree(photos, mixed)
+        bad = next(iter(sorted(mixed.rglob("*.png")))).with_name("bad.png")
+        bad.write_text("no picture")
+        output = run("calibrate", mine, mixed, "--false-accepts", "0.1", "--skip-bad")
+        assert "went on without 1 bad items:" in output
+        assert f"  {bad}: " in output
+        words = ("calibrate", mine, mixed, "--false-accepts", "0.1", "--skip-bad", "--json")
+        assert str(bad) in json.loads(run(*words))["skipped"][0]
 
     def test_calibrate_as_json(self, model: Path, photos: Path, tmp_path: Path) -> None:
         mine = tmp_path / "mine.gemel"

@@ -3,22 +3,19 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, betabinom, binom, t
+from scipy.stats import beta, betabinom, binom
 
 from gemel.errors import EvaluationError, SettingsError
-from gemel.evaluation.calibration import (
-    Calibration,
-    _effective_count,
-    fit_calibration,
-    pairs_needed,
-)
+from gemel.evaluation.calibration import Calibration, fit_calibration
+from gemel.evaluation.false_accepts import pairs_needed
 from gemel.evaluation.held_out_loss import identity_folds
-from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic, shifted
+from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic
 
 
 def drawn(seed: int = 0, same: int = 400, different: int = 500) -> tuple[np.ndarray, np.ndarray]:
@@ -167,42 +164,6 @@ def identities(count: int, same: np.ndarray, seed: int = 0) -> tuple[np.ndarray,
     return left, right
 
 
-class TestEffectiveCount:
-    def test_against_a_sum_over_all_couples_of_pairs(self) -> None:
-        generator = np.random.default_rng(0)
-        left, right = identities(9, np.zeros(80, dtype=bool))
-        accepted = generator.random(80) < np.where((left < 3) & (right < 6), 0.9, 0.02)
-        share = accepted.mean()
-        total = 0.0
-        for a in range(80):
-            for b in range(80):
-                if {left[a], right[a]} & {left[b], right[b]}:
-                    total += (accepted[a] - share) * (accepted[b] - share)
-        effect = total * 9 / 8 / (80 * share * (1 - share))
-        assert effect > 1
-        effect *= (t.ppf(0.975, 8) / t.ppf(0.975, 79)) ** 2
-        found, method = _effective_count(accepted, np.stack([left, right]))
-        assert found == pytest.approx(80 / effect)
-        assert "80 pairs of 9 identities" in method
-
-    def test_a_pair_within_one_identity_counts_once(self) -> None:
-        sides = np.stack([np.arange(100), np.arange(100)])
-        found, _ = _effective_count(np.arange(100) < 20, sides)
-        assert found == pytest.approx(100, rel=0.02)
-
-    def test_pairs_that_share_nothing_count_in_full(self) -> None:
-        accepted = np.arange(500) < 20
-        sides = np.arange(1000).reshape(2, 500)
-        found, _ = _effective_count(accepted, sides)
-        assert found == pytest.approx(500, rel=0.01)
-
-    def test_each_pair_given_ten_times(self) -> None:
-        sides = np.tile(np.arange(200).reshape(2, 100), 10)
-        accepted = np.tile(np.arange(100) < 20, 10)
-        found, _ = _effective_count(accepted, sides)
-        assert found == pytest.approx(100, rel=0.05)
-
-
 class TestClose:
     def test_is_the_interval_of_a_quantile(self) -> None:
         distance, same = drawn()
@@ -238,6 +199,40 @@ class TestClose:
         assert calibrated().shape == "logistic"
         assert "over 99.9 % are the same" in calibrated().explain(-9.0)
         assert "under 0.001 % are the same" in calibrated().explain(9.0)
+
+    def test_ties_leave_no_gap_beside_the_threshold(self) -> None:
+        """Both ends of the interval are one tied distance; the threshold is below that tie."""
+        distance = np.concatenate([np.linspace(0, 0.2, 50), np.full(9, 0.3), np.full(491, 0.5)])
+        same = np.arange(550) < 50
+        found = fit_calibration(distance, same, false_accepts=0.05, split="v", seed=0)
+        assert found.threshold == 0.3
+        assert found.close == (0.3, 0.5)
+        assert [found.decide(d) for d in (0.3, 0.4, 0.5)] == [
+            "same",
+            "too close to call",
+            "different",
+        ]
+        for one in (found, Calibration.from_dict({**found.as_dict(), "close": [0.5, 0.5]})):
+            assert "distance 0.4000 lies between 0.3000 and 0.5000" in one.explain(0.4)
+        high = replace(found, threshold=0.7, close=(0.3, 0.5))
+        assert high.close == (0.3, 0.7)
+        assert high.decide(0.6) == "too close to call"
+
+    @given(st.integers(0, 1000), st.sampled_from([1, 2, 5, 100]))
+    @settings(max_examples=40)
+    def test_what_it_explains_is_true(self, seed: int, levels: int) -> None:
+        distance, same = drawn(seed)
+        distance = np.round(distance * levels) / levels
+        try:
+            found = fit_calibration(distance, same, false_accepts=0.1, split="v", seed=0)
+        except EvaluationError:  # the nearest tie
+            return
+        low, high = found.close
+        for at in np.linspace(distance.min() - 1, distance.max() + 1, 30):
+            said = found.explain(at)
+            assert ("is not above" in said) == (at <= low)
+            assert ("lies between" in said) == (low < at < high)
+            assert ("is not below" in said) == (at >= high and at > low)
 
     def test_nan(self) -> None:
         with pytest.raises(EvaluationError, match="the distance is NaN"):
@@ -303,11 +298,25 @@ class TestProbability:
                 curve = fit(distance[fitted], same[fitted])
                 for pair in range(150):
                     if fold[left[pair]] == number == fold[right[pair]]:
-                        raw = curve.probability(distance[pair : pair + 1])
-                        p = float(shifted(raw, float(same[fitted].mean()), 0.3)[0])
+                        p = float(curve.probability(distance[pair : pair + 1])[0])
+                        share = float(same[fitted].mean())
+                        p, q = p * 0.3 / share, (1 - p) * 0.7 / (1 - share)
+                        p /= p + q
                         losses[bool(same[pair])].append(-math.log(p if same[pair] else 1 - p))
             wanted = 0.3 * np.mean(losses[True]) + 0.7 * np.mean(losses[False])
             assert dict(found.log_loss)[name] == pytest.approx(wanted)
+
+    def test_one_far_same_pair_leaves_the_loss_finite(self) -> None:
+        """Its probability rounds to 0 where others were fitted: -log of it would be infinite."""
+        generator = np.random.default_rng(0)
+        distance = np.concatenate(
+            [generator.normal(0.5, 0.1, 1000), generator.normal(1.5, 0.1, 1000), [6.0]]
+        )
+        same = np.repeat([True, False, True], [1000, 1000, 1])
+        found = fit_calibration(distance, same, split="v", seed=0)
+        losses = dict(found.log_loss)
+        assert 0.01 < losses["logistic"] < 1
+        json.dumps(found.as_dict(), allow_nan=False)
 
     def test_folds_share_no_identity(self) -> None:
         same = drawn()[1]
@@ -330,11 +339,27 @@ class TestProbability:
 
 
 class TestDict:
+    @given(
+        st.integers(0, 30),
+        st.sampled_from([1e-30, 1.0, 1e30]),
+        st.sampled_from([0.0, 3.0, 100.0, 1e8]),
+    )
+    @settings(max_examples=20)
+    def test_is_always_json(self, seed: int, unit: float, far: float) -> None:
+        """Without NaN or Infinity, which no other program reads; in any unit, and however far."""
+        distance, same = drawn(seed)
+        distance[seed % len(distance)] += far
+        found = fit_calibration(distance * unit, same, split="v", seed=seed)
+        assert Calibration.from_dict(json.loads(json.dumps(found.as_dict(), allow_nan=False)))
+
     @pytest.mark.parametrize("rate", [0.01, 0.2])
     def test_there_and_back_through_json(self, rate: float) -> None:
-        found = calibrated(false_accepts=rate, warnings=("known items",))
-        assert Calibration.from_dict(json.loads(json.dumps(found.as_dict()))) == found
-        assert str(found).endswith("warning: known items")
+        found = calibrated(false_accepts=rate, warnings=("known items",), skipped=("a: empty",))
+        facts = json.loads(json.dumps(found.as_dict()))
+        assert Calibration.from_dict(facts) == found
+        assert str(found).endswith("went on without 1 bad items:\n  a: empty\nwarning: known items")
+        del facts["skipped"]
+        assert Calibration.from_dict(facts) == replace(found, skipped=())
 
     def test_isotonic(self) -> None:
         generator = np.random.default_rng(0)
@@ -376,6 +401,11 @@ class TestErrors:
     def test_identities_of_one_side(self) -> None:
         with pytest.raises(EvaluationError, match=r"`right_identity` has shape \(0,\)"):
             calibrated(left_identity=np.zeros(900, dtype=int))
+
+    def test_identities_that_contradict(self) -> None:
+        left, right = np.zeros(900, dtype=int), np.arange(900)
+        with pytest.raises(EvaluationError, match="pair 1 is `same`, yet its identities are"):
+            calibrated(left_identity=left, right_identity=right)
 
     def test_same_that_is_no_boolean(self) -> None:
         distance, same = drawn()

@@ -99,6 +99,9 @@ def test_small_groups_have_refusals_for_figures() -> None:
     text = str(found)
     assert "c: 5 same and 45 different pairs, threshold 0.9" in text
     assert "  EER, c not given: it has 5 pairs of a kind" in text
+    methods = list(dict.fromkeys(one.method for one in found.figures))
+    assert len(methods) > 2
+    assert text.splitlines()[-1] == "95 % intervals: " + "; ".join(methods)
     said = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert [len(one["figures"]) for one in said["groups"]] == [4, 4, 1]
     assert [len(one["refused"]) for one in said["groups"]] == [0, 0, 3]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from itertools import permutations
 from typing import Any
 
@@ -159,13 +160,61 @@ def test_a_tie_at_the_threshold_is_accepted_together() -> None:
 
 
 def test_draws_without_known_probes_are_left_out() -> None:
-    """Of 400 people one is known: a third of the draws hold nothing to find."""
+    """Of 155 people five are known: some draws hold nothing to find, and do not count."""
     generator = np.random.default_rng(0)
-    probes = np.append(np.arange(399), 399)
-    distance = generator.random((400, 1))
-    found = judged(distance, [399], probes, false_alarm_rates=(0.2,), draws=60)
-    assert math.isnan(found.dir_at_far[0][1].low)  # one known identity has no interval
+    probes = np.arange(155)
+    distance = generator.random((155, 5)) + 0.5
+    distance[np.arange(5), np.arange(5)] -= 0.5
+    found = judged(distance, np.arange(5), probes, false_alarm_rates=(0.2,), seed=3, draws=150)
+    drawn, empty = [], 0
+    for row in np.random.default_rng(3).integers(0, 155, (150, 155)):
+        if (row < 5).any():
+            drawn.append(slow_dir(distance[row], np.arange(5), probes[row], 0.2))
+        else:
+            empty += 1
+    assert empty > 0
+    tail = norm.cdf(math.sqrt(5 / 4) * t.ppf(0.025, 4))
+    one = found.dir_at_far[0][1]
+    assert (one.low, one.high) == pytest.approx(tuple(np.quantile(drawn, [tail, 1 - tail])))
+    assert one.low < one.high
+
+
+def test_one_known_identity_has_no_interval() -> None:
+    distance = np.random.default_rng(0).random((400, 1))
+    found = judged(distance, [399], np.arange(400), false_alarm_rates=(0.2,), draws=60)
+    assert math.isnan(found.dir_at_far[0][1].low)
     assert math.isfinite(found.dir_at_far[0][1].value)
+
+
+@pytest.mark.parametrize("new_at", [None, 2.0])
+def test_distances_may_come_in_parts(monkeypatch: pytest.MonkeyPatch, new_at: float | None) -> None:
+    """The figures are those of the whole array; no part holds more than its share."""
+    distance, gallery, probes = faces(4)
+    distance = np.round(distance, 1)  # ties
+    module = sys.modules[identification.__module__]  # the function has taken its name
+    monkeypatch.setattr(module, "_DISTANCES_AT_ONCE", 60 * 7 + 5)
+    seen = []
+
+    def rows(part: NDArray[np.int64]) -> NDArray[np.float32]:
+        seen.append(part)
+        return distance[part].astype(np.float32)
+
+    in_parts = judged(rows, gallery, probes, new_at=new_at)
+    np.testing.assert_array_equal(np.concatenate(seen), np.arange(800))
+    assert {len(part) for part in seen} == {7, 800 % 7}
+    monkeypatch.undo()
+    whole = judged(distance.astype(np.float32), gallery, probes, new_at=new_at)
+    assert in_parts.figures == whole.figures
+    assert in_parts.cmc.tolist() == whole.cmc.tolist()
+
+
+def test_a_function_of_distances_that_does_not_fit() -> None:
+    with pytest.raises(EvaluationError, match=r"returned shape \(2, 3\) for 2 probes and 2 ref"):
+        judged(lambda part: np.zeros((len(part), 3)), ["a", "b"], ["a", "b"])
+    bad = np.ones((3, 2))
+    bad[2, 1] = np.inf
+    with pytest.raises(EvaluationError, match="first at probe, reference 2, 1"):
+        judged(lambda part: bad[part], ["a", "b"], ["a", "b", "a"])
 
 
 def test_intervals_are_over_identities_and_the_words_say_so() -> None:
@@ -220,7 +269,7 @@ def test_without_unknown_probes_there_is_no_detection() -> None:
     [
         ([[1.0, 2.0]], ["a"], ["a"], r"P, G.*\(1, 2\), \(1,\) and \(1,\)"),
         ([[1.0, 2.0]], ["a", "b"], ["a", "b"], r"\(1, 2\), \(2,\) and \(2,\)"),
-        ([[1.0]], [["a"]], ["a"], "expected distances"),
+        ([[1.0]], [["a"]], ["a"], "expected P probe labels and G gallery labels"),
         ([[1.0, 2.0]], ["a", "b"], ["c"], "none of the 1 probes has a label of the gallery"),
         ([[1.0, np.nan]], ["a", "b"], ["a"], "1 of 2 distances.*first at probe, reference 0, 1"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from gemel.evaluation.probability_curves import (
@@ -16,7 +16,8 @@ from gemel.evaluation.probability_curves import (
     curve_of,
     fit_isotonic,
     fit_logistic,
-    shifted,
+    log_losses,
+    prior_shift,
 )
 
 Pair = tuple[float, bool]
@@ -141,20 +142,39 @@ class TestIsotonic:
         assert at.max() <= (same.sum() + 1) / (same.sum() + 2) + 1e-12
 
 
-class TestShifted:
-    @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
-    def test_adds_to_the_log_odds(self, probability: float, share: float, prior: float) -> None:
-        found = float(shifted(np.array(probability), share, prior))
-        assert logit(found) == pytest.approx(
-            logit(probability) + logit(prior) - logit(share), abs=1e-9
-        )
+class TestPriorShift:
+    @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+    def test_is_the_change_of_the_prior_log_odds(self, share: float, prior: float) -> None:
+        assert prior_shift(share, prior) == pytest.approx(logit(prior) - logit(share), abs=1e-12)
 
-    def test_certainty_stays(self) -> None:
-        assert shifted(np.array([0.0, 1.0]), 0.5, 0.01).tolist() == [0, 1]
+    def test_the_same_share_changes_nothing(self) -> None:
+        assert prior_shift(0.3, 0.3) == 0
 
     def test_against_counting(self) -> None:
         """Of 100 pairs at one distance half are the same; with a tenth of the same pairs, 1/11."""
-        assert float(shifted(np.array(0.5), 0.5, 1 / 11)) == pytest.approx(5 / 55)
+        assert expit(logit(0.5) + prior_shift(0.5, 1 / 11)) == pytest.approx(5 / 55)
+
+
+class TestLogOdds:
+    @pytest.mark.parametrize(
+        "curve", [Logistic(0.5, -2.0), Isotonic((0.0, 1.0, 4.0), (0.9, 0.2, 0.1))]
+    )
+    def test_are_those_of_the_probability(self, curve: Logistic | Isotonic) -> None:
+        at = np.linspace(-2, 6, 50)
+        np.testing.assert_allclose(curve.log_odds(at), logit(curve.probability(at)), rtol=1e-9)
+        np.testing.assert_allclose(curve.probability(at), expit(curve.log_odds(at)), rtol=1e-12)
+
+    def test_far_out_probabilities_keep_their_digits(self) -> None:
+        found = Logistic(0.0, -1.0).probability(np.array([50.0, 600.0, 1e6]))
+        np.testing.assert_allclose(found, expit(-np.array([50.0, 600.0, 1e6])), rtol=1e-12)
+        assert found[0] > 0
+
+    @pytest.mark.parametrize("same", [True, False])
+    def test_losses_are_finite_where_probabilities_round_to_0_and_1(self, same: bool) -> None:
+        odds = np.array([-1e5, -800.0, -40.0, -1.0, 0.0, 1.0, 40.0, 800.0, 1e5])
+        found = log_losses(odds, np.full(9, same))
+        np.testing.assert_allclose(found, -log_expit(odds if same else -odds), rtol=1e-12)
+        assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize(

@@ -57,19 +57,48 @@ class TestCalibrationError:
         assert (found.count, found.unit, found.split, found.seed) == (600, "pairs", "test", 0)
         assert found.method.startswith("inverted bootstrap over 600 pairs")
 
-    def test_takes_off_what_chance_adds(self) -> None:
-        """Right probabilities have an error of 0, which the interval holds; wrong ones do not."""
+    def test_right_probabilities(self) -> None:
+        """Their error is 0, which the interval holds, as it holds the figure and has a width."""
         holds = []
-        for seed in range(40):
-            probability, same = stated(seed, 300)
-            found = calibration_error(probability, same, split="t", seed=seed, draws=200)
-            holds.append(found.low <= 0.0)
-            assert found.value > 0.0
-        assert sum(holds) >= 36
+        for seed in range(50):
+            probability, same = stated(seed, 400)
+            found = calibration_error(probability, same, split="t", seed=seed, draws=100)
+            holds.append(found.low == 0)
+            assert 0 < found.value <= found.high
+            assert 0.06 < found.high < 0.13  # 15 bins of 27 pairs, each off by about 0.08
+        assert sum(holds) >= 46
+
+    @pytest.mark.parametrize("power", [1.3, 2.0])
+    def test_wrong_probabilities_by_how_much(self, power: float) -> None:
+        """The interval holds the true error of its bins about as often as it says."""
+        holds = []
+        for seed in range(50):
+            probability, same = stated(seed, 400)
+            odds = (probability / (1 - probability)) ** power
+            wrong = odds / (1 + odds)  # too sure of itself
+            found = calibration_error(wrong, same, split="t", seed=seed, draws=100)
+            assert found.low <= found.value <= found.high
+            place = np.argsort(np.argsort(wrong)) * 15 // 400
+            truth = np.abs(np.bincount(place, wrong - probability)).sum() / 400
+            holds.append(found.low <= truth <= found.high)
+        assert sum(holds) >= 43
+
+    def test_many_pairs_pin_it_down(self) -> None:
         probability, same = stated(0, 3000)
         wrong = calibration_error(probability**3, same, split="t", seed=0, draws=200)
         truth = 0.5 - 0.25  # the mean of p - p ** 3
-        assert 0 < wrong.low < truth < wrong.high
+        assert 0.2 < wrong.low < truth < wrong.high < 0.3
+
+    def test_an_error_of_0_by_luck_is_not_sure(self) -> None:
+        """Of 20 pairs stated 0.5 half are the same: the share may as well be 0.3 or 0.7."""
+        same = np.arange(20) < 10
+        found = calibration_error(np.full(20, 0.5), same, split="t", seed=0)
+        assert (found.value, found.low) == (0, 0)
+        spread = 0.5 / np.sqrt(20)
+        assert found.high == pytest.approx(2.24 * spread, abs=0.05)  # 97.5 % of |normal|
+        assert str(found).startswith(
+            "expected calibration error, 15 equal-count bins 0.0 % [0.0, 2"
+        )
 
     def test_clusters_widen_it(self) -> None:
         probability, same = stated()

@@ -5,6 +5,7 @@ lower for what is more alike. Every figure carries its split, count, 95 % interv
 one that the data do not support is refused, and says why.
 """
 
+from gemel.evaluation.calibration import Calibration, fit_calibration
 from gemel.evaluation.comparison import (
     Comparison,
     compare_paired,
@@ -26,6 +27,7 @@ from gemel.evaluation.one_shot import (
     prototypes,
     score_trials,
 )
+from gemel.evaluation.reliability import calibration_error, reliability
 from gemel.evaluation.retrieval import Retrieval, distances_to_all, retrieval
 from gemel.evaluation.verification import (
     Verification,
@@ -35,6 +37,7 @@ from gemel.evaluation.verification import (
 )
 
 __all__ = [
+    "Calibration",
     "Compare",
     "Comparison",
     "Det",
@@ -55,18 +58,21 @@ __all__ = [
     "auc",
     "best_threshold",
     "bootstrap",
+    "calibration_error",
     "compare_paired",
     "compare_paired_verification",
     "det",
     "distances_to_all",
     "draw_episodes",
     "equal_error_rate",
+    "fit_calibration",
     "fixed_trials",
     "fold_accuracy",
     "identification",
     "nearest_support",
     "one_shot_credit",
     "prototypes",
+    "reliability",
     "retrieval",
     "roc",
     "score_trials",

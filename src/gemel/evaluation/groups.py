@@ -82,6 +82,9 @@ class GroupVerification:
             counts = f"{group.same_count:,} same and {group.different_count:,} different pairs"
             parts.append(f"{group.group}: {counts}, threshold {self.threshold:.4g}")
             parts += [f"  {one}" for one in group.asked]
+        methods = {one.method: None for one in self.figures}  # each once, in order
+        if methods:
+            parts.append(f"95 % intervals: {'; '.join(methods)}")
         return "\n".join(parts)
 
     def as_dict(self) -> dict[str, Any]:

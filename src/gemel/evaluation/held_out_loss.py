@@ -7,7 +7,12 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 
 from gemel.evaluation.curves import Distances, Sames
-from gemel.evaluation.probability_curves import fit_isotonic, fit_logistic, shifted
+from gemel.evaluation.probability_curves import (
+    fit_isotonic,
+    fit_logistic,
+    log_losses,
+    prior_shift,
+)
 
 FOLDS = 5
 Sides = Int[NDArray[np.int64], "2 pairs"]
@@ -29,9 +34,9 @@ def held_out_losses(
         parts = []
         for fitted, judged in folds:
             curve = fit(distance[fitted], same[fitted])
-            found = shifted(curve.probability(distance[judged]), float(same[fitted].mean()), prior)
-            parts.append(np.log(np.where(same[judged], found, 1 - found)))
-        loss, kind = -np.concatenate(parts), np.concatenate([same[judged] for _, judged in folds])
+            shift = prior_shift(float(same[fitted].mean()), prior)
+            parts.append(log_losses(curve.log_odds(distance[judged]) + shift, same[judged]))
+        loss, kind = np.concatenate(parts), np.concatenate([same[judged] for _, judged in folds])
         losses[name] = float(prior * loss[kind].mean() + (1 - prior) * loss[~kind].mean())
     return losses, how
 

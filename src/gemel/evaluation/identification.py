@@ -5,7 +5,7 @@ distances tie, a figure is its expected value over all orders of the tied labels
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,11 @@ from gemel.evaluation.intervals import (
     too_rare,
 )
 from gemel.evaluation.readings import TrueAcceptRate
+from gemel.evaluation.retrieval import Rows
 
 TOP = 5
 FALSE_ALARM_RATES = (1e-1, 1e-2, 1e-3)
+_DISTANCES_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +122,12 @@ class Matches:
             size=np.where(known, (by_label == own).sum(axis=1), 0),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence["Matches"]) -> "Matches":
+        """The probes of all parts, in order."""
+        columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
+        return cls(*map(np.concatenate, columns))
+
     def within(self, rank: int) -> Float[NDArray[np.float64], " probes"]:
         """[P] the chance that the right label is among the first `rank`; 0 for unknown probes."""
         reached = np.clip(rank - self.start, 0, self.size)
@@ -127,7 +135,7 @@ class Matches:
 
 
 def identification(
-    distance: ArrayLike,
+    distance: Rows | ArrayLike,
     gallery_labels: ArrayLike,
     probe_labels: ArrayLike,
     *,
@@ -154,7 +162,8 @@ def identification(
     identities; each draw has its own threshold.
 
     Args:
-        distance: [P, G] of probes to references, lower is more alike.
+        distance: [P, G] of probes to references, lower is more alike; or a function of probe
+            indices [Q] to [Q, G], called with bounded parts, where all would fill the memory.
         gallery_labels: [G] the label of each reference (number or text); of several references
             of a label the nearest counts.
         probe_labels: [P] the label of each probe; unknown ones have labels of their own too,
@@ -174,10 +183,12 @@ def identification(
     if not len(ranks) or min(ranks) < 1:
         raise SettingsError(f"`ranks` must hold one or more ranks of 1 or more; got {tuple(ranks)}")
     readings = [TrueAcceptRate(float(rate)) for rate in false_alarm_rates]
-    by_label, answer = _by_label(distance, gallery_labels, probe_labels)
-    people = cluster_ids(probe_labels, len(answer), what="probe_labels")
-    matches = Matches.of(by_label, answer)
-    known, labels = matches.known, by_label.shape[1]
+    if new_at is not None and np.isnan(new_at):
+        raise EvaluationError("`new_at` is NaN; give a distance, chosen on validation probes")
+    gallery = _Gallery.of(gallery_labels, probe_labels)
+    matches, with_new = _matches(distance, gallery, new_at)
+    people = cluster_ids(probe_labels, len(gallery.answer), what="probe_labels")
+    known, labels = matches.known, len(gallery.first)
 
     def mean(name: str, credit: NDArray[np.float64], of: NDArray[np.bool_]) -> Figure:
         interval = bootstrap(
@@ -193,11 +204,10 @@ def identification(
             seed=seed,
         )
 
-    if new_at is None:
+    if with_new is None:
         top = mean(f"MAP@{TOP} of known probes", _precision(matches), known)
     else:
-        credit = _precision(_with_new(by_label, answer, new_at))
-        top = mean(f"MAP@{TOP}", credit, np.ones_like(known))
+        top = mean(f"MAP@{TOP}", _precision(with_new), np.ones_like(known))
     asked = [rank for rank in ranks if rank <= labels]
     return Identification(
         rank=tuple(mean(f"rank-{rank} rate", matches.within(rank), known) for rank in asked),
@@ -210,45 +220,82 @@ def identification(
     )
 
 
-def _by_label(
-    distance: ArrayLike, gallery_labels: ArrayLike, probe_labels: ArrayLike
-) -> tuple[Float[NDArray[np.float64], "probes labels"], Int[NDArray[np.int64], " probes"]]:
-    """The distance of each probe to each label's nearest reference, and the right label or -1."""
-    given, gallery = np.asarray(distance, dtype=np.float64), np.asarray(gallery_labels)
-    probes = np.asarray(probe_labels)
-    if gallery.ndim != 1 or probes.ndim != 1 or given.shape != (len(probes), len(gallery)):
+@dataclass(frozen=True, eq=False)
+class _Gallery:
+    """Which references belong to which label, and which label each probe has.
+
+    Attributes:
+        order: [G] the references, label by label.
+        first: [L] where each label begins in `order`.
+        answer: [P] the number of each probe's label; -1 where the gallery has none.
+    """
+
+    order: Int[NDArray[np.int64], " references"]
+    first: Int[NDArray[np.int64], " labels"]
+    answer: Int[NDArray[np.int64], " probes"]
+
+    @classmethod
+    def of(cls, gallery_labels: ArrayLike, probe_labels: ArrayLike) -> "_Gallery":
+        gallery, probes = np.asarray(gallery_labels), np.asarray(probe_labels)
+        if gallery.ndim != 1 or probes.ndim != 1:
+            raise EvaluationError(
+                "expected P probe labels and G gallery labels, each in one row; got shapes "
+                f"{probes.shape} and {gallery.shape}"
+            )
+        _, ids = np.unique(np.concatenate([gallery, probes]), return_inverse=True)
+        labels, wanted = np.unique(ids[: len(gallery)]), ids[len(gallery) :]
+        if not np.isin(wanted, labels).any():
+            raise EvaluationError(
+                f"none of the {len(probes)} probes has a label of the gallery; identification "
+                "needs known probes. Are both labelled by the same names?"
+            )
+        order = np.argsort(ids[: len(gallery)], kind="stable")
+        place = np.minimum(np.searchsorted(labels, wanted), len(labels) - 1)
+        return cls(
+            order=order,
+            first=np.searchsorted(ids[order], labels),
+            answer=np.where(labels[place] == wanted, place, -1),
+        )
+
+
+def _matches(
+    distance: Rows | ArrayLike, gallery: _Gallery, new_at: float | int | None
+) -> tuple[Matches, Matches | None]:
+    """The matches of all probes, made in parts; and those with "new" as one more label.
+
+    "New" lies at the distance `new_at` of every probe, and is the answer of the unknown ones.
+    """
+    probes, references = len(gallery.answer), len(gallery.order)
+    rows_of = distance if callable(distance) else _rows_of(distance, probes, references)
+    step = max(_DISTANCES_AT_ONCE // references, 1)
+    plain, with_new = [], []
+    for start in range(0, probes, step):
+        part = np.arange(start, min(start + step, probes))
+        rows = np.asarray(rows_of(part), dtype=np.float64)
+        if rows.shape != (len(part), references):
+            raise EvaluationError(
+                f"the distance function returned shape {rows.shape} for {len(part)} probes and "
+                f"{references} references; expected {(len(part), references)}"
+            )
+        check_finite(rows, what="probe, reference", rows=part)
+        by_label = np.minimum.reduceat(rows[:, gallery.order], gallery.first, axis=1)
+        answer = gallery.answer[part]
+        plain.append(Matches.of(by_label, answer))
+        if new_at is not None:
+            by_label = np.column_stack([by_label, np.full(len(part), float(new_at))])
+            new = np.where(answer < 0, len(gallery.first), answer)
+            with_new.append(Matches.of(by_label, new))
+    return Matches.joined(plain), Matches.joined(with_new) if with_new else None
+
+
+def _rows_of(distance: ArrayLike, probes: int, references: int) -> Rows:
+    given = np.asarray(distance)
+    if given.shape != (probes, references):
         raise EvaluationError(
             "expected distances [P, G] with P probe labels and G gallery labels; got shapes "
-            f"{given.shape}, {probes.shape} and {gallery.shape}"
+            f"{given.shape}, ({probes},) and ({references},)"
         )
-    _, ids = np.unique(np.concatenate([gallery, probes]), return_inverse=True)
-    labels, wanted = np.unique(ids[: len(gallery)]), ids[len(gallery) :]
-    if not np.isin(wanted, labels).any():
-        raise EvaluationError(
-            f"none of the {len(probes)} probes has a label of the gallery; identification needs "
-            "known probes. Are both labelled by the same names?"
-        )
-    check_finite(given, what="probe, reference")
-    order = np.argsort(ids[: len(gallery)], kind="stable")
-    first = np.searchsorted(ids[order], labels)
-    answer = np.minimum(np.searchsorted(labels, wanted), len(labels) - 1)
-    return (
-        np.minimum.reduceat(given[:, order], first, axis=1),
-        np.where(labels[answer] == wanted, answer, -1),
-    )
-
-
-def _with_new(
-    by_label: Float[NDArray[np.float64], "probes labels"],
-    answer: Int[NDArray[np.int64], " probes"],
-    new_at: float | int,
-) -> Matches:
-    """The matches when "new" is a label too, at the distance `new_at` of every probe."""
-    if np.isnan(new_at):
-        raise EvaluationError("`new_at` is NaN; give a distance, chosen on validation probes")
-    column = np.full((len(answer), 1), float(new_at))
-    new = by_label.shape[1]
-    return Matches.of(np.concatenate([by_label, column], axis=1), np.where(answer < 0, new, answer))
+    return lambda part: given[part]
 
 
 def _precision(matches: Matches) -> Float[NDArray[np.float64], " probes"]:

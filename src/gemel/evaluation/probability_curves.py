@@ -2,12 +2,13 @@
 
 Both are fitted to Platt's targets: with S same and D different pairs, a same pair counts as
 (S + 1) / (S + 2) and a different one as 1 / (D + 2), not as 1 and 0. So no probability lies
-further out than the count of the pairs allows, and no log loss is infinite.
+further out than the count of the pairs allows.
 
 Source: Platt 1999, "Probabilistic outputs for support vector machines and comparisons to
 regularized likelihood methods", Advances in Large Margin Classifiers.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,13 @@ class Logistic:
     intercept: float
     slope: float
 
+    def log_odds(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of being the same, for distances of any shape; finite for finite distances."""
+        return np.asarray(self.intercept + self.slope * distance)
+
     def probability(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of being the same, for distances of any shape."""
-        return _expit(np.asarray(self.intercept + self.slope * distance))
+        return expit(self.log_odds(distance))
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers, for JSON."""
@@ -51,6 +56,11 @@ class Isotonic:
     def probability(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of being the same, for distances of any shape."""
         return np.asarray(np.interp(distance, self.distances, self.probabilities))
+
+    def log_odds(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of being the same, for distances of any shape; finite for finite distances."""
+        found = self.probability(distance)
+        return np.asarray(np.log(found) - np.log1p(-found))
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers, for JSON."""
@@ -79,7 +89,7 @@ def fit_logistic(distance: Distances, same: Sames) -> Logistic:
     weights = np.array([np.log(share / (1 - share)), 0.0])
     loss = _mean_log_loss(columns @ weights, target)
     for _ in range(STEPS):
-        probability = _expit(columns @ weights)
+        probability = expit(columns @ weights)
         gradient = columns.T @ (probability - target) / len(target)
         if np.abs(gradient).max() < FLAT:
             break
@@ -113,28 +123,34 @@ def fit_isotonic(distance: Distances, same: Sames) -> Isotonic:
     return Isotonic(tuple(at[knots].tolist()), tuple(found.x[knots].tolist()))
 
 
-def shifted(
-    probability: NDArray[np.float64], share: float | int, prior: float | int
-) -> NDArray[np.float64]:
-    """What was the probability among pairs of which `share` are the same, where `prior` are.
+def prior_shift(share: float | int, prior: float | int) -> float:
+    """What log odds among pairs of which `share` are the same gain where `prior` of all are.
 
     By Bayes' rule the odds change by the ratio of the prior odds. Source: Saerens, Latinne and
     Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori probabilities",
     Neural Computation 14(1).
     """
     if share == prior:
-        return probability
-    same = probability * (prior / share)
-    return np.asarray(same / (same + (1 - probability) * ((1 - prior) / (1 - share))))
+        return 0.0
+    return math.log(prior / share) - math.log((1 - prior) / (1 - share))
+
+
+def expit(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability that has these log odds; small ones keep all their digits."""
+    return np.asarray(np.exp(-np.logaddexp(0, -log_odds)))
+
+
+def log_losses(log_odds: NDArray[np.float64], same: Sames) -> NDArray[np.float64]:
+    """[N] minus the log of the probability that was given to what pairs [N] turned out to be.
+
+    From log odds, since a probability that rounds to 0 or 1 would have an infinite loss.
+    """
+    return np.asarray(np.logaddexp(0, np.where(same, -log_odds, log_odds)))
 
 
 def _targets(same: Sames) -> NDArray[np.float64]:
     sames = int(same.sum())
     return np.where(same, (sames + 1) / (sames + 2), 1 / (len(same) - sames + 2))
-
-
-def _expit(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * log_odds)))
 
 
 def _mean_log_loss(log_odds: NDArray[np.float64], target: NDArray[np.float64]) -> float:

