@@ -82,6 +82,13 @@ class TestItemPairs:
             unlike = [i for i in range(6) if items.labels[i] != items.labels[item]]
             assert set(strangers.tolist()) == set(unlike)
 
+    def test_few_same_pairs_do_not_limit_the_different_ones(self, symbols: Items) -> None:
+        left, right, same = trials.many_different_pairs(symbols, same=50, different=5000, seed=3)
+        ids = symbols.class_ids
+        assert (same.sum(), (~same).sum()) == (50, 5000)
+        assert ((ids[left] == ids[right]) == same).all()
+        assert len({frozenset(pair) for pair in zip(left, right, strict=True)}) == len(same)
+
     def test_too_little(self) -> None:
         alone = Items(np.zeros((2, 2, 2), np.uint8), np.array(["a", "b"]))
         with pytest.raises(EvaluationError, match="2 classes, of which 0 have two or more"):
@@ -96,11 +103,14 @@ class TestEvaluate:
         assert {"AUC", "EER", "accuracy at 3"} <= set(names)
         assert any("5-way 1-shot" in name for name in names)
         assert any("recall@1" in name.lower() for name in names)
-        left, right, same = trials.item_pairs(symbols, seed=0)
+        judged = found.judged
         rows = as_rows(symbols)
-        accepted = np.linalg.norm(rows[left] - rows[right], axis=1) <= 3.0
+        accepted = np.linalg.norm(rows[judged.left] - rows[judged.right], axis=1) <= 3.0
         assert found.verification.accuracy is not None
-        assert found.verification.accuracy.value == pytest.approx((accepted == same).mean())
+        sames = judged.same.sum()
+        assert found.verification.accuracy.count == 2 * sames < len(judged.same)
+        balanced = np.concatenate([accepted[:sames], ~accepted[sames : 2 * sames]])
+        assert found.verification.accuracy.value == pytest.approx(balanced.mean())
         assert str(found).count("split symbols") >= 4
         assert len(found.as_dict()["figures"]) == len(found.figures)
         assert len(found.as_dict()["refused"]) == len(found.refused) > 0

@@ -11,7 +11,7 @@ from gemel.inputs import read_items
 from gemel.items import Indices, Items, Pairs, identities
 from gemel.leaks import digests, marks, warn_of_training
 from gemel.model import Siamese
-from gemel.trials import item_pairs, most_pairs
+from gemel.trials import many_different_pairs, most_pairs
 
 MOST_DIFFERENT = 50_000
 """How many different pairs are drawn from labelled items, at most: low rates need many."""
@@ -85,18 +85,8 @@ def calibrate(
 def _drawn_pairs(
     items: Items, model: Siamese, rate: float, seed: int
 ) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """Same pairs as `item_pairs` draws them, and more different ones: left, right and same [M]."""
+    """Left, right and same [M]: as many different pairs as the rate needs, and can be afforded."""
     most = most_pairs(model)
     different = max(most, pairs_needed(rate)) if model.is_joint else MOST_DIFFERENT
     different = min(different, MOST_DIFFERENT)
-    left, right, same = item_pairs(items, most=most, seed=seed)
-    generator = np.random.default_rng([seed, 1])
-    others = np.sort(generator.integers(0, len(items), (2 * different, 2)), axis=1)
-    others = others[items.class_ids[others[:, 0]] != items.class_ids[others[:, 1]]]
-    _, first = np.unique(others, axis=0, return_index=True)
-    others = others[np.sort(first)[:different]]
-    return (
-        np.concatenate([left[same], others[:, 0]]),
-        np.concatenate([right[same], others[:, 1]]),
-        np.repeat([True, False], [int(same.sum()), len(others)]),
-    )
+    return many_different_pairs(items, same=most, different=different, seed=seed)

@@ -1,6 +1,6 @@
 """A model measured on items it has not seen: embed once, then the figures of `evaluation`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from gemel.trials import (
     draw_item_episodes,
     gallery_and_probes,
     item_pairs,
+    many_different_pairs,
     most_pairs,
 )
 
@@ -223,7 +224,7 @@ def identify_of(embedded: Embedded, items: Items, *, seed: int) -> Identificatio
         return None
     gallery, probes = gallery_and_probes(items, seed=seed)
     return identification(
-        embedded.to_some(probes, gallery),
+        lambda rows: embedded.to_some(probes[rows], gallery),
         items.labels[gallery],
         items.labels[probes],
         split=items.name,
@@ -250,11 +251,7 @@ def _leaks(
     fitted = model.calibration is not None or model.threshold is not None
     if fitted and model.calibrated_on is not None:
         # the pairs that `_judge` will judge, looked at before the work of embedding is done
-        left, right = (
-            (data.left, data.right)
-            if isinstance(data, Pairs)
-            else item_pairs(data, most=most_pairs(model), seed=seed)[:2]
-        )
+        left, right, _ = _pairs_to_judge(model, data, seed)
         found += refuse_calibrated(model.calibrated_on, data, items, left, right)
     if model.trained_on is not None:
         found += warn_of_training(model.trained_on, data, items)
@@ -343,28 +340,45 @@ def lake(model: Siamese, runs: Any) -> Figure:
     )
 
 
+def _pairs_to_judge(
+    model: Siamese, data: Items | Pairs, seed: int
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """Left, right and same [M]: those of a table, or drawn."""
+    if isinstance(data, Pairs):
+        return data.left, data.right, data.same
+    most = most_pairs(model)
+    return many_different_pairs(data, same=most, different=most, seed=seed)
+
+
 def _judge(embedded: Embedded, data: Items | Pairs, seed: int) -> Judged:
     """The pairs of a table, or pairs drawn from items, and their distances."""
-    pairs = (
-        (data.left, data.right, data.same)
-        if isinstance(data, Pairs)
-        else item_pairs(data, most=most_pairs(embedded.model), seed=seed)
-    )
-    left, right, same = pairs
+    left, right, same = _pairs_to_judge(embedded.model, data, seed)
     return Judged(data, embedded, left, right, same, embedded.distances(left, right))
 
 
 def _verify(judged: Judged, seed: int) -> Verification:
+    """The figures of the judged pairs; accuracy, of drawn ones, of equally many of both kinds."""
+    threshold = judged.embedded.model.threshold
     left, right = judged.identities
-    return verification(
-        judged.distance,
-        judged.same,
-        threshold=judged.embedded.model.threshold,
-        left_identity=left,
-        right_identity=right,
-        split=judged.data.name,
-        seed=seed,
-    )
+
+    def over(pairs: NDArray[np.int64], threshold: float | None) -> Verification:
+        return verification(
+            judged.distance[pairs],
+            judged.same[pairs],
+            threshold=threshold,
+            left_identity=left[pairs],
+            right_identity=right[pairs],
+            split=judged.data.name,
+            seed=seed,
+        )
+
+    every = np.arange(len(judged.same))
+    kinds = np.flatnonzero(judged.same), np.flatnonzero(~judged.same)
+    each = min(map(len, kinds))
+    if threshold is None or isinstance(judged.data, Pairs) or len(every) == 2 * each:
+        return over(every, threshold)
+    accuracy = over(np.concatenate([kind[:each] for kind in kinds]), threshold).accuracy
+    return replace(over(every, None), accuracy=accuracy, threshold=threshold)
 
 
 def _backwards(verified: Verification) -> tuple[str, ...]:

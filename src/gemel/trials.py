@@ -95,6 +95,36 @@ def item_pairs(
     return pairs[:, 0], pairs[:, 1], np.repeat([True, False], each)
 
 
+def many_different_pairs(
+    items: Items, *, same: int, different: int, seed: int
+) -> tuple[Indices, Indices, NDArray[np.bool_]]:
+    """Same pairs as `item_pairs` draws them, and different ones for themselves: left, right, same.
+
+    Classes of few items allow few same pairs and yet many different ones, which is what a low
+    false accept rate takes to be measured.
+
+    Args:
+        items: what the pairs are of.
+        same: up to so many same pairs.
+        different: up to so many different ones, drawn evenly from all of them.
+        seed: of the draws.
+
+    Raises:
+        EvaluationError: as `item_pairs`.
+    """
+    left, right, alike = item_pairs(items, most=same, seed=seed)
+    generator = np.random.default_rng([seed, 1])
+    others = np.sort(generator.integers(0, len(items), (2 * different, 2)), axis=1)
+    others = others[items.class_ids[others[:, 0]] != items.class_ids[others[:, 1]]]
+    _, first = np.unique(others, axis=0, return_index=True)
+    others = others[np.sort(first)[:different]]
+    return (
+        np.concatenate([left[alike], others[:, 0]]),
+        np.concatenate([right[alike], others[:, 1]]),
+        np.repeat([True, False], [int(alike.sum()), len(others)]),
+    )
+
+
 def _distinct(left: Indices, right: Indices) -> Indices:
     """The pairs [M, 2] in their order, each once, whichever side its items stand on."""
     pairs = np.stack([left, right], axis=1)
