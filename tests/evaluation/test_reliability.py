@@ -83,6 +83,15 @@ class TestCalibrationError:
             holds.append(found.low <= truth <= found.high)
         assert sum(holds) >= 43
 
+    def test_the_end_is_never_below_the_figure(self) -> None:
+        """Here all other bounds of the upper end are 0.2000, and the figure is 0.2003."""
+        generator = np.random.default_rng(19)
+        probability = generator.beta(1, 1, 60)
+        same = generator.random(60) < probability
+        odds = np.sqrt(probability / (1 - probability))
+        found = calibration_error(odds / (1 + odds), same, split="t", seed=19, draws=100)
+        assert found.high == found.value == pytest.approx(0.2003, abs=1e-4)
+
     def test_many_pairs_pin_it_down(self) -> None:
         probability, same = stated(0, 3000)
         wrong = calibration_error(probability**3, same, split="t", seed=0, draws=200)
