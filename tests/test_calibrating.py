@@ -134,7 +134,9 @@ class TestDrawnPairs:
     )
     def test_a_joint_comparer_runs_for_few_pairs(self, rate: float, different: int) -> None:
         """2,000 of a kind, or as many different ones as the rate needs."""
-        joint = Siamese(inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=4, dim=1)))
+        joint = Siamese(
+            inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=4, dim=1))
+        )
         many = of_300_classes()
         _, _, same = _drawn_pairs(many, joint, rate, 0)
         assert (int(same.sum()), int((~same).sum())) == (2000, different)
