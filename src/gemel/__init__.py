@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         encoders,
         errors,
         evaluation,
+        gallery,
         inputs,
         leaks,
         losses,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
     from gemel.calibrating import calibrate
     from gemel.errors import GemelError
+    from gemel.gallery import Gallery
     from gemel.items import Items, Pairs
     from gemel.measure import evaluate, one_shot
     from gemel.model import Comparison, Siamese, load
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "Gallery",
     "GemelError",
     "Items",
     "Pairs",
@@ -44,6 +47,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "fit",
+    "gallery",
     "inputs",
     "leaks",
     "load",
@@ -59,6 +63,7 @@ __all__ = [
 
 _HOME = {
     "Comparison": "gemel.model",
+    "Gallery": "gemel.gallery",
     "GemelError": "gemel.errors",
     "Items": "gemel.items",
     "Pairs": "gemel.items",
