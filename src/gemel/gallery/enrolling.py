@@ -93,9 +93,9 @@ def enrol_block(
             raise
         return [], [*problems, *error.problems]
     rows, digests = read.kept.tolist(), content_digests(read)
-    numbers = [
-        store.known(block[row].identity, digest) for row, digest in zip(rows, digests, strict=True)
-    ]
+    numbers = store.known(
+        [(block[row].identity, digest) for row, digest in zip(rows, digests, strict=True)]
+    )
     fresh = np.array([place for place, one in enumerate(numbers) if one is None], dtype=np.int64)
     vectors = embedded(model, read, fresh)
     new = []
@@ -142,8 +142,5 @@ def embedded(model: Siamese, read: Prepared, rows: Indices) -> list[bytes]:
 
 def content_digests(read: Prepared) -> list[bytes]:
     """BLAKE2 of each item, 16 bytes, as the input stores it: whatever file it came in."""
-    found = []
-    for row in range(len(read)):
-        stored = read.batch(np.array([row])).numpy()
-        found.append(hashlib.blake2b(stored.tobytes(), digest_size=16).digest())
-    return found
+    stored = read.batch(np.arange(len(read))).numpy()
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in stored]

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from gemel import metrics
 from gemel.errors import GalleryError
 from gemel.gallery import originals
 from gemel.gallery.index import ExactIndex, Index, make_index
@@ -16,6 +17,14 @@ from gemel.items import Indices
 from gemel.model import Siamese
 
 FIRST = 64  # references that a search asks for at first
+ROW_BY_ROW = {
+    metrics.Cosine,
+    metrics.Euclidean,
+    metrics.Hamming,
+    metrics.Manhattan,
+    metrics.SquaredEuclidean,
+}
+"""Metrics that give a pair the same bits alone and among others, on the CPU."""
 ONE_BY_ONE = 1000
 """The most references that a joint comparer is asked about, one by one."""
 
@@ -76,7 +85,8 @@ class EmbeddingMatcher:
         check_finite(query.numpy(), item.origins)
         with self._store.snapshot():
             self._refresh()
-            rows = self._worth_measuring(query[0].numpy(), top)
+            with self._model.evaluating():
+                rows = self._worth_measuring(query[0].numpy(), top)
             kept = self._store.lookup(self._ids[rows].tolist())
         best: dict[str, Match] = {}
         for match in self._measured(query, kept):
@@ -87,7 +97,9 @@ class EmbeddingMatcher:
         """The item against some references, the nearest first."""
         query = self._model.embed_prepared(item, "left")
         check_finite(query.numpy(), item.origins)
-        return self._measured(query, self._store.lookup(references))
+        with self._store.snapshot():
+            self._current()
+            return self._measured(query, self._store.lookup(references))
 
     def problems(self) -> list[str]:
         """Where what is in memory is not what is stored."""
@@ -102,50 +114,63 @@ class EmbeddingMatcher:
         return found
 
     def _measured(self, query: torch.Tensor, kept: Sequence[Kept]) -> list[Match]:
-        """One pair at a time, as `compare` does, so that the bits are the same."""
-        model, asked = self._model, query.to(self._model.device)
-        matches = []
+        """Every distance as `compare` has it, to the bit."""
+        model = self._model
+        vectors = np.frombuffer(b"".join(one.embedding for one in kept), dtype="<f4")
+        right = torch.tensor(vectors).reshape(len(kept), model.dim).to(model.device)
+        left = query.to(model.device)
         with model.evaluating():
-            for one in kept:
-                vector = torch.frombuffer(bytearray(one.embedding), dtype=torch.float32)[None]
-                distance = float(model.metric(asked, vector.to(model.device)))
-                matches.append(Match(one.id, one.identity, distance))
+            if type(model.metric) in ROW_BY_ROW and model.device.type == "cpu":
+                distances = model.metric(left.expand(len(kept), -1), right).tolist()
+            else:  # a product of matrices sums in another order than that of one row
+                distances = [float(model.metric(left, row[None])) for row in right]
+        matches = [
+            Match(one.id, one.identity, distance)
+            for one, distance in zip(kept, distances, strict=True)
+        ]
         return sorted(matches, key=lambda match: (match.distance, match.reference))
 
     def _worth_measuring(self, query: "np.ndarray[tuple[int], np.dtype[np.float32]]", top: int) -> Indices:
         """Places of the references that may be the nearest ones of the nearest `top` identities."""
-        most, slack = max(FIRST, 4 * top), 0.0
+        most = max(FIRST, 4 * top)
         while True:
-            near = self._index.nearest(query, most)
-            slack = self._index.slack(query)
-            first = np.unique(self._identities[near.rows], return_index=True)[1]
-            first.sort()
-            enough = len(first) >= top
-            limit = float(near.scores[first[top - 1]]) + slack if enough else np.inf
-            if limit < near.complete or near.complete == np.inf:
+            near, slack = self._index.nearest(query, most), self._index.slack(query)
+            owners, first, owner = np.unique(
+                self._identities[near.rows], return_index=True, return_inverse=True
+            )
+            best = near.scores[first]  # of each identity, since the scores rise
+            limit = np.partition(best, top - 1)[top - 1] if len(owners) >= top else np.inf
+            if limit + slack < near.complete or near.complete == np.inf:
                 break
             most *= 8
-        if not slack:  # scores are exact, so the first of each identity is its nearest
-            ordered = np.lexsort((near.rows, near.scores))
-            first = np.unique(self._identities[near.rows[ordered]], return_index=True)[1]
-            return near.rows[ordered[np.sort(first)[:top]]]
-        return near.rows[near.scores <= limit]
+        worth = (near.scores <= best[owner] + slack) & (near.scores <= limit + slack)
+        if slack:
+            return near.rows[worth]
+        # scores are exact: of equal ones the oldest reference counts
+        order = np.lexsort((near.rows[worth], near.scores[worth]))
+        rows = near.rows[worth][order]
+        return rows[np.sort(np.unique(self._identities[rows], return_index=True)[1])[:top]]
 
-    def _refresh(self) -> None:
-        """Take over what this or another process has changed.
+    def _current(self) -> State:
+        """How far the store has come.
 
         Raises:
             GalleryError: the gallery was made anew for another model.
         """
+        state = self._store.state()
+        if state.fingerprint != self._fingerprint:
+            raise GalleryError(
+                "the gallery was made anew for another model while it was open here; "
+                "open it again, with that model"
+            )
+        return state
+
+    def _refresh(self) -> None:
+        """Take over what this or another process has changed."""
         with self._store.snapshot():
-            state = self._store.state()
+            state = self._current()
             if state == self._state:
                 return
-            if state.fingerprint != self._fingerprint:
-                raise GalleryError(
-                    "the gallery was made anew for another model while it was open here; "
-                    "open it again, with that model"
-                )
             if self._state is not None and state.removals != self._state.removals:
                 kept = np.isin(self._ids, self._store.ids())
                 self._index.keep(kept)

@@ -124,16 +124,22 @@ class SqliteStore:
         )
         return [row[0] for row in rows]
 
-    def known(self, identity: str, digest: bytes) -> int | None:
-        """The number of the reference of `identity` with that content."""
-        rows = self._rows(
-            "SELECT min(refs.id) FROM refs JOIN identities ON identities.id = refs.identity "
-            "WHERE name = ? AND digest = ?",
-            identity,
-            digest,
-        )
-        found: int | None = rows[0][0]
+    def known(self, contents: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        """For each (identity, digest) the number of the reference that is there already."""
+        identities: dict[str, int | None] = {}
+        found: list[int | None] = []
+        for name, digest in contents:
+            if name not in identities:
+                rows = self._rows("SELECT id FROM identities WHERE name = ?", name)
+                identities[name] = rows[0][0] if rows else None
+            identity = identities[name]
+            found.append(None if identity is None else self._number(identity, digest))
         return found
+
+    def _number(self, identity: int, digest: bytes) -> int | None:
+        question = "SELECT min(id) FROM refs WHERE identity = ? AND digest = ?"
+        number: int | None = self._rows(question, identity, digest)[0][0]
+        return number
 
     def entries(self, search: str | None) -> list[Entry]:
         """All identities by name, or those whose names hold `search` in any case."""
@@ -161,40 +167,39 @@ class SqliteStore:
     def add(self, new: Iterable[New]) -> list[tuple[int, bool]]:
         """Store all or none: the number of each, and whether it is new."""
         identities: dict[str, int] = {}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._writing():
-            found = [self._add_one(one, identities) for one in new]
+            found = [self._add_one(one, identities, now) for one in new]
             if any(added for _, added in found):
                 self._count("changes")
         return found
 
-    def _add_one(self, new: New, identities: dict[str, int]) -> tuple[int, bool]:
+    def _add_one(self, new: New, identities: dict[str, int], now: str) -> tuple[int, bool]:
         ask = self._connection.execute
         if new.identity not in identities:
             ask("INSERT OR IGNORE INTO identities (name) VALUES (?)", (new.identity,))
             row = ask("SELECT id FROM identities WHERE name = ?", (new.identity,)).fetchone()
             identities[new.identity] = row[0]
         identity = identities[new.identity]
-        there = ask(
-            "SELECT min(id) FROM refs WHERE identity = ? AND digest = ?", (identity, new.digest)
-        ).fetchone()[0]
-        if there is not None:
-            return there, False
-        enrolled = new.enrolled or datetime.now(UTC).isoformat(timespec="seconds")
-        row = ask(
+        done = ask(
             "INSERT INTO refs (identity, embedding, checksum, digest, note, enrolled) "
-            "VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+            "SELECT ?1, ?2, ?3, ?4, ?5, ?6 "
+            "WHERE NOT EXISTS (SELECT 1 FROM refs WHERE identity = ?1 AND digest = ?4)",
             (
                 identity,
                 new.embedding,
                 zlib.crc32(new.embedding),
                 new.digest,
                 new.note,
-                enrolled,
+                new.enrolled or now,
             ),
-        ).fetchone()
+        )
+        if not done.rowcount:
+            return self._number(identity, new.digest) or 0, False
+        number = done.lastrowid or 0
         if new.original is not None:
-            ask("INSERT INTO originals VALUES (?, ?, ?)", (row[0], new.original, new.thumbnail))
-        return row[0], True
+            ask("INSERT INTO originals VALUES (?, ?, ?)", (number, new.original, new.thumbnail))
+        return number, True
 
     def remove(self, name: str, references: Sequence[int]) -> Removed:
         """Remove references of an identity, and the identity with its last one; erase the bytes."""

@@ -129,8 +129,8 @@ class Store(Protocol):
     def of_identity(self, name: str) -> list[int]:
         """The numbers of the references of an identity, rising; none where it is unknown."""
 
-    def known(self, identity: str, digest: bytes) -> int | None:
-        """The number of the reference of `identity` with that content."""
+    def known(self, contents: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        """For each (identity, digest) the number of the reference that is there already."""
 
     def entries(self, search: str | None) -> list[Entry]:
         """All identities by name, or those whose names hold `search` in any case."""
