@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipExtFile, ZipFile, ZipInfo
 
 import numpy as np
 
@@ -118,7 +118,7 @@ def _npy_header(count: int, dim: int) -> bytes:
     return file.getvalue()
 
 
-def _read_npy_header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_npy_header(path: Path, file: ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type; `file` then stands at the first number."""
     try:
         np.lib.format.read_magic(file)
@@ -186,7 +186,7 @@ def references(export: Export, *, with_originals: bool) -> Iterator[New]:
             raise _bad(path, f"{MEMBERS[1]} has more than {export.count} lines")
 
 
-def _line(path: Path, lines: IO[bytes], where: str) -> dict[str, Any]:
+def _line(path: Path, lines: ZipExtFile, where: str) -> dict[str, Any]:
     text = lines.readline(LONGEST_LINE)
     line = _json(path, text, where)
     if set(line) != KEYS or not text.endswith(b"\n"):
