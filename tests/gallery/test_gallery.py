@@ -21,6 +21,7 @@ from torch import nn
 import gemel
 from gemel import Gallery, Items, Siamese, encoders, inputs, metrics
 from gemel.errors import BadItemsError, GalleryError, SettingsError
+
 METRICS = [
     metrics.Cosine(),
     metrics.Euclidean(),
@@ -77,7 +78,11 @@ class TestNearest:
     @settings(max_examples=8)
     @given(seed=st.integers(0, 2**32 - 1), data=st.data())
     def test_ties_and_crowds(
-        self, tmp_path_factory: pytest.TempPathFactory, metric: metrics.Metric, seed: int, data: st.DataObject
+        self,
+        tmp_path_factory: pytest.TempPathFactory,
+        metric: metrics.Metric,
+        seed: int,
+        data: st.DataObject,
     ) -> None:
         """Rows of few values tie often; one identity has nearly all of them."""
         model = numbers_model(metric)
@@ -96,7 +101,9 @@ class TestNearest:
     def test_more_references_than_are_asked_for_at_first(self, path: Path) -> None:
         """The nearest 300 are of one identity; the second nearest is found all the same."""
         model = numbers_model(metrics.Euclidean())
-        rows = np.concatenate([drawn_rows(300, 0) * 0.01, drawn_rows(3, 1) + 50, drawn_rows(700, 2) + 90])
+        rows = np.concatenate(
+            [drawn_rows(300, 0) * 0.01, drawn_rows(3, 1) + 50, drawn_rows(700, 2) + 90]
+        )
         names = ["near"] * 300 + ["second"] * 3 + [f"far {i}" for i in range(700)]
         items = gemel.data.arrays(rows, names)
         with Gallery.open(path, model) as gallery:
@@ -245,8 +252,12 @@ class TestEnrol:
                 gallery.rename("ada", name)
             assert gallery.stats().references == 1
 
-    @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "C:\\x", "'; DROP TABLE refs; --", "x" * 200, "名前"])
-    def test_a_name_is_never_a_path_nor_a_statement(self, path: Path, model: Siamese, name: str) -> None:
+    @pytest.mark.parametrize(
+        "name", ["../../etc/passwd", "a/b", "C:\\x", "'; DROP TABLE refs; --", "x" * 200, "名前"]
+    )
+    def test_a_name_is_never_a_path_nor_a_statement(
+        self, path: Path, model: Siamese, name: str
+    ) -> None:
         with open_numbers(path, model, drawn_rows(1, 0), [name]) as gallery:
             assert gallery.identify(drawn_rows(1, 0)[0]).identity == name
             assert gallery.remove(name).whole
@@ -268,7 +279,11 @@ class TestEnrol:
         model.threshold = 1.0
         with Gallery.open(path, model) as gallery:
             gallery.enrol("ada", np.ones(DIM))
-            for ask in (lambda: gallery.enrol("bob", np.zeros(DIM)), lambda: gallery.identify(np.zeros(DIM)), lambda: gallery.verify("ada", np.zeros(DIM))):
+            for ask in (
+                lambda: gallery.enrol("bob", np.zeros(DIM)),
+                lambda: gallery.identify(np.zeros(DIM)),
+                lambda: gallery.verify("ada", np.zeros(DIM)),
+            ):
                 with pytest.raises(GalleryError, match="is not finite"):
                     ask()
             assert gallery.stats().references == 1
@@ -404,7 +419,12 @@ class TestModels:
             gallery.enrol_items(few)
             gallery.nearest(few.values[0])
             assert Gallery.reembed(path, new) == 36
-            for ask in (lambda: gallery.nearest(few.values[0]), lambda: gallery.enrol("x", few.values[1]), lambda: gallery.remove(1), lambda: gallery.verify(few.labels[0], few.values[0])):
+            for ask in (
+                lambda: gallery.nearest(few.values[0]),
+                lambda: gallery.enrol("x", few.values[1]),
+                lambda: gallery.remove(1),
+                lambda: gallery.verify(few.labels[0], few.values[0]),
+            ):
                 with pytest.raises(GalleryError, match="made anew for another model"):
                     ask()
         with Gallery.open(path, new) as gallery:
@@ -438,12 +458,19 @@ class TestModels:
 
 class TestJoint:
     def joint(self) -> Siamese:
-        model = Siamese(inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=4, dim=1)))
+        model = Siamese(
+            inputs.Images(16, channels=1), encoders.Joint(encoders.Conv(width=4, dim=1))
+        )
         model.threshold = 0.0
         return model
 
     def test_is_refused_unless_asked_for(self, path: Path) -> None:
-        for words in ({}, {"one_by_one": True, "keep_originals": False}, {"keep_originals": True}):
+        for words in (
+            {},
+            {"one_by_one": True},
+            {"one_by_one": True, "keep_originals": False},
+            {"keep_originals": True},
+        ):
             with pytest.raises(SettingsError, match="no embeddings to keep or to search"):
                 Gallery.open(path, self.joint(), **words)
             assert not path.exists()
@@ -455,7 +482,11 @@ class TestJoint:
             gallery.enrol_items(few.take(np.arange(30)))
             labels = few.labels[:30].tolist()
             every = [
-                (model.compare(few.values[33], few.values[place]).distance, place + 1, labels[place])
+                (
+                    model.compare(few.values[33], few.values[place]).distance,
+                    place + 1,
+                    labels[place],
+                )
                 for place in range(30)
             ]
             wanted = sorted(min(one for one in every if one[2] == name) for name in set(labels))

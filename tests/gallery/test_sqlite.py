@@ -287,9 +287,7 @@ class TestMany:
             assert (found.added, len(found.skipped)) == (12, 1)
             assert str(found) == "12 enrolled, 0 there already, 1 could not be read"
             assert gallery.identify(few.values[5]).candidates[0].distance == 0
-            assert gallery.original(1) in {
-                one.read_bytes() for one in tmp_path.rglob("[0-9]*.png")
-            }
+            assert gallery.original(1) in {one.read_bytes() for one in tmp_path.rglob("[0-9]*.png")}
 
     def test_a_block_of_which_nothing_can_be_read(self, path: Path, few: Items) -> None:
         items = Items([b"no", b"nor this"], np.array(["a", "b"]))

@@ -256,12 +256,9 @@ def _open(
     *,
     create: bool = False,
     keep_originals: bool | None = None,
-    one_by_one: bool = False,
+    one_by_one: bool = True,
 ) -> "Gallery":
-    """The gallery, with its model loaded.
-
-    A joint comparer may see, move and check a gallery without being asked to look at it.
-    """
+    """The gallery, with its model loaded; only what compares asks whether it may, one by one."""
     import gemel
 
     loaded = gemel.load(model)

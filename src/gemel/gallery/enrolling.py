@@ -48,16 +48,13 @@ def enrol_items(
     """
     wanted = input_of(model.input, "right").kind
     if items.kind != wanted:
-        raise SettingsError(
-            f"{items.name} holds {items.kind}; this model's input takes {wanted}"
-        )
+        raise SettingsError(f"{items.name} holds {items.kind}; this model's input takes {wanted}")
     names = {label: checked_name(label) for label in items.classes}
     added, present, skipped = 0, 0, list(items.skipped)
     for start in range(0, len(items), AT_ONCE):
         rows = range(start, min(start + AT_ONCE, len(items)))
         block = [
-            Raw(names[str(items.labels[row])], items.values[row], items.origin(row))
-            for row in rows
+            Raw(names[str(items.labels[row])], items.values[row], items.origin(row)) for row in rows
         ]
         stored, problems = enrol_block(model, store, block, skip_bad=skip_bad)
         new = sum(is_new for _, is_new in stored)

@@ -10,7 +10,14 @@ import numpy as np
 
 from gemel.errors import GalleryError, SettingsError
 from gemel.gallery import exchange
-from gemel.gallery.enrolling import Progress, Raw, content_digests, embedded, enrol_block, enrol_items
+from gemel.gallery.enrolling import (
+    Progress,
+    Raw,
+    content_digests,
+    embedded,
+    enrol_block,
+    enrol_items,
+)
 from gemel.gallery.index import EXACT_UP_TO
 from gemel.gallery.matching import (
     EmbeddingMatcher,
@@ -116,7 +123,8 @@ class Gallery:
                 keeps, or does not keep, originals.
         """
         if model.is_joint:
-            _check_one_by_one(one_by_one, keep_originals is not False)
+            kept = Path(path).exists() if keep_originals is None else keep_originals
+            _check_one_by_one(one_by_one, kept)  # before a file is made
         new = _facts(model, keeps_originals=bool(keep_originals))
         store = SqliteStore(Path(path), new if create else None, timeout)
         try:
@@ -263,7 +271,9 @@ class Gallery:
         else:
             found = self._store.lookup([which])
             if not found:
-                raise GalleryError(f"there is no reference {which}; list() names those there are")
+                raise GalleryError(
+                    f"there is no reference {which}; list() (gemel gallery list) names those there are"
+                )
             name, references = found[0].identity, [which]
         return self._store.remove(name, references)
 
@@ -385,9 +395,7 @@ class Gallery:
                 f"{file} holds no originals, which this gallery keeps; import it into a gallery "
                 "that does not"
             )
-        stored = self._store.add(
-            exchange.references(export, with_originals=mine.keeps_originals)
-        )
+        stored = self._store.add(exchange.references(export, with_originals=mine.keeps_originals))
         new = sum(is_new for _, is_new in stored)
         return Enrolled(new, len(stored) - new)
 
@@ -397,12 +405,16 @@ class Gallery:
         return tuple(found or self._matcher.problems())
 
     def _read(self, item: Any) -> Prepared:
-        return prepare(input_of(self.model.input, "left"), [item], None, name="what was asked about")
+        return prepare(
+            input_of(self.model.input, "left"), [item], None, name="what was asked about"
+        )
 
     def _references_of(self, name: str) -> Sequence[int]:
         references = self._store.of_identity(name)
         if not references:
-            raise GalleryError(f"nobody is enrolled as {name!r}; list() names who is")
+            raise GalleryError(
+                f"nobody is enrolled as {name!r}; list() (gemel gallery list) names who is"
+            )
         return references
 
     def _comparison(self, distance: float) -> Comparison:

@@ -130,7 +130,9 @@ class EmbeddingMatcher:
         ]
         return sorted(matches, key=lambda match: (match.distance, match.reference))
 
-    def _worth_measuring(self, query: "np.ndarray[tuple[int], np.dtype[np.float32]]", top: int) -> Indices:
+    def _worth_measuring(
+        self, query: "np.ndarray[tuple[int], np.dtype[np.float32]]", top: int
+    ) -> Indices:
         """Places of the references that may be the nearest ones of the nearest `top` identities."""
         most = max(FIRST, 4 * top)
         while True:
@@ -257,7 +259,9 @@ def read_originals(model: Siamese, store: Store, references: Sequence[int]) -> P
     return prepare(given, values, origins, name="the originals of the gallery")
 
 
-def check_finite(vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", origins: Sequence[str]) -> None:
+def check_finite(
+    vectors: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", origins: Sequence[str]
+) -> None:
     """Refuse embeddings [N, D] that are not finite.
 
     Raises:

@@ -150,11 +150,16 @@ class Removed:
 
     def __str__(self) -> str:
         what = "the identity is gone" if self.whole else "the identity has others left"
-        rest = "" if self.erased else (
-            "; another process is reading the gallery, so the old bytes are in its log still: "
-            "they go when it is next opened"
+        rest = (
+            ""
+            if self.erased
+            else (
+                "; another process is reading the gallery, so the old bytes are in its log still: "
+                "they go when it is next opened"
+            )
         )
-        return f"removed {len(self.references)} references of {self.identity}; {what}{rest}"
+        count = len(self.references)
+        return f"removed {count} reference{'s' * (count != 1)} of {self.identity}; {what}{rest}"
 
 
 @dataclass(frozen=True)
