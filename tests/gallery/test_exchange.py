@@ -81,9 +81,11 @@ def test_originals_travel(path: Path, few: Items, tmp_path: Path) -> None:
         assert other.import_(file).added == 36
         assert other.original(1) is None
         other.export(tmp_path / "without.zip")
-    with Gallery.open(tmp_path / "b", model, keep_originals=True) as other:
-        with pytest.raises(GalleryError, match="holds no originals"):
-            other.import_(tmp_path / "without.zip")
+    with (
+        Gallery.open(tmp_path / "b", model, keep_originals=True) as other,
+        pytest.raises(GalleryError, match="holds no originals"),
+    ):
+        other.import_(tmp_path / "without.zip")
     contents = members(file)
     contents["originals/3"] = b"no picture"
     with Gallery.open(tmp_path / "d", model, keep_originals=True) as other:
@@ -91,15 +93,19 @@ def test_originals_travel(path: Path, few: Items, tmp_path: Path) -> None:
             other.import_(zipped(tmp_path / "x.zip", contents))
         assert other.stats().references == 0
     del contents["originals/3"]
-    with Gallery.open(tmp_path / "d", model) as other:
-        with pytest.raises(GalleryError, match="expected 36 originals"):
-            other.import_(zipped(tmp_path / "x.zip", contents))
+    with (
+        Gallery.open(tmp_path / "d", model) as other,
+        pytest.raises(GalleryError, match="expected 36 originals"),
+    ):
+        other.import_(zipped(tmp_path / "x.zip", contents))
 
 
 def test_another_model(exported: Path, tmp_path: Path) -> None:
-    with Gallery.open(tmp_path / "b", numbers_model(metrics.Cosine())) as other:
-        with pytest.raises(GalleryError, match="belongs to the model"):
-            other.import_(exported)
+    with (
+        Gallery.open(tmp_path / "b", numbers_model(metrics.Cosine())) as other,
+        pytest.raises(GalleryError, match="belongs to the model"),
+    ):
+        other.import_(exported)
 
 
 def with_header(**changes: object) -> Callable[[Members], None]:

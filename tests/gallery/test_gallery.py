@@ -206,9 +206,11 @@ class TestVerify:
                 assert found.verdict == found.comparison.verdict
 
     def test_unknown(self, path: Path, model: Siamese) -> None:
-        with Gallery.open(path, model) as gallery:
-            with pytest.raises(GalleryError, match="nobody is enrolled as 'ada'"):
-                gallery.verify("ada", np.zeros(DIM))
+        with (
+            Gallery.open(path, model) as gallery,
+            pytest.raises(GalleryError, match="nobody is enrolled as 'ada'"),
+        ):
+            gallery.verify("ada", np.zeros(DIM))
 
 
 class TestEnrol:
@@ -290,9 +292,9 @@ class TestEnrol:
 
     def test_an_item_that_cannot_be_read(self, path: Path, tmp_path: Path) -> None:
         with Gallery.open(path, pictures_model()) as gallery:
-            with pytest.raises(BadItemsError, match="absent.png"):
+            with pytest.raises(BadItemsError, match=r"absent\.png"):
                 gallery.enrol("ada", tmp_path / "absent.png")
-            with pytest.raises(BadItemsError, match="absent.png"):
+            with pytest.raises(BadItemsError, match=r"absent\.png"):
                 gallery.identify(tmp_path / "absent.png")
 
 

@@ -97,9 +97,11 @@ def test_without_faiss(path: Path, model: Siamese, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(builtins, "__import__", without)
     with open_numbers(path, model, drawn_rows(20, 0), [f"{i}" for i in range(20)]) as gallery:
         assert len(gallery.nearest(np.zeros(DIM))) == 5
-    with Gallery.open(path, model, exact_up_to=10) as gallery:
-        with pytest.raises(MissingExtraError, match=r"pip install 'gemel\[gallery\]'"):
-            gallery.nearest(np.zeros(DIM))
+    with (
+        Gallery.open(path, model, exact_up_to=10) as gallery,
+        pytest.raises(MissingExtraError, match=r"pip install 'gemel\[gallery\]'"),
+    ):
+        gallery.nearest(np.zeros(DIM))
 
 
 @pytest.mark.parametrize("dim", [1, 3, 16, 31, 64, 127, 128, 200, 512, 1025])

@@ -319,12 +319,16 @@ class TestMany:
             assert gallery.thumbnail(1) is None
 
     def test_another_kind(self, path: Path, model: Siamese, few: Items) -> None:
-        with Gallery.open(path, model) as gallery:
-            with pytest.raises(SettingsError, match="few holds images"):
-                gallery.enrol_items(few)
-        with Gallery.open(path.with_suffix(".b"), model, keep_originals=True) as gallery:
-            with pytest.raises(BadItemsError, match="expected numbers"):
-                gallery.enrol("ada", "no numbers")
+        with (
+            Gallery.open(path, model) as gallery,
+            pytest.raises(SettingsError, match="few holds images"),
+        ):
+            gallery.enrol_items(few)
+        with (
+            Gallery.open(path.with_suffix(".b"), model, keep_originals=True) as gallery,
+            pytest.raises(BadItemsError, match="expected numbers"),
+        ):
+            gallery.enrol("ada", "no numbers")
 
 
 def test_metrics_of_ones_own(path: Path) -> None:

@@ -78,7 +78,8 @@ def enrol_block(
     """
     given = input_of(model.input, "right")
     kept: list[bytes | None] = [None] * len(block)
-    values, problems = [raw.value for raw in block], []
+    values = [raw.value for raw in block]
+    problems: list[Problem] = []
     if store.facts.keeps_originals:
         block, kept, problems = _encoded(block, given.kind, skip_bad=skip_bad)
         # what is kept is what is read: a file may change in between

@@ -1,4 +1,4 @@
-"""A gallery as a file that other programs can read: a zip, without compression, of
+"""A gallery as a file that other programs can read: a zip, without compression.
 
 | member | holds |
 |---|---|
@@ -19,7 +19,7 @@ from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipExtFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
@@ -118,7 +118,7 @@ def _npy_header(count: int, dim: int) -> bytes:
     return file.getvalue()
 
 
-def _read_npy_header(path: Path, file: ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_npy_header(path: Path, file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type; `file` then stands at the first number."""
     try:
         np.lib.format.read_magic(file)
@@ -186,7 +186,7 @@ def references(export: Export, *, with_originals: bool) -> Iterator[New]:
             raise _bad(path, f"{MEMBERS[1]} has more than {export.count} lines")
 
 
-def _line(path: Path, lines: ZipExtFile, where: str) -> dict[str, Any]:
+def _line(path: Path, lines: Any, where: str) -> dict[str, Any]:
     text = lines.readline(LONGEST_LINE)
     line = _json(path, text, where)
     if set(line) != KEYS or not text.endswith(b"\n"):
@@ -200,13 +200,10 @@ def _new(
     kind: Any = export.facts.kind
     try:
         datetime.fromisoformat(line["enrolled"])
-        digest = bytes.fromhex(line["digest"])
-        if len(digest) != 16 or not isinstance(line["note"], str | None):
-            raise ValueError("the digest or the note")
         return New(
             checked_name(line["identity"]),
             embedding,
-            digest,
+            _digest(line["digest"]),
             checked_note(line["note"]),
             item,
             None if item is None else originals.thumbnail(item, kind, "its original"),
@@ -214,6 +211,13 @@ def _new(
         )
     except (TypeError, ValueError, DataError, GalleryError) as error:
         raise _bad(export.path, f"{where}: {error}") from error
+
+
+def _digest(text: str) -> bytes:
+    digest = bytes.fromhex(text)
+    if len(digest) != 16:
+        raise ValueError(f"the digest has {len(digest)} bytes, not 16")
+    return digest
 
 
 @contextmanager

@@ -128,12 +128,7 @@ class Gallery:
         new = _facts(model, keeps_originals=bool(keep_originals))
         store = SqliteStore(Path(path), new if create else None, timeout)
         try:
-            if keep_originals not in (None, store.facts.keeps_originals):
-                does = "keeps" if store.facts.keeps_originals else "does not keep"
-                raise SettingsError(
-                    f"the gallery {path} {does} originals: that was chosen when it was made. "
-                    "Leave keep_originals out, or make another gallery"
-                )
+            _check_choice(path, keep_originals, store.facts.keeps_originals)
             return cls(model, store, one_by_one=one_by_one, exact_up_to=exact_up_to)
         except BaseException:
             store.close()
@@ -272,7 +267,7 @@ class Gallery:
             found = self._store.lookup([which])
             if not found:
                 raise GalleryError(
-                    f"there is no reference {which}; list() (gemel gallery list) names those there are"
+                    f"there is no reference {which}; list() names them (gemel gallery list)"
                 )
             name, references = found[0].identity, [which]
         return self._store.remove(name, references)
@@ -340,7 +335,7 @@ class Gallery:
         return Verification(name, match.reference, self._comparison(match.distance))
 
     def list(self, search: str | None = None) -> tuple[Entry, ...]:
-        """All identities by name, or those whose names hold `search`, in small or capital letters."""
+        """All identities by name, or those whose names hold `search`, in any case."""
         return tuple(self._store.entries(search))
 
     def original(self, reference: int) -> bytes | None:
@@ -448,6 +443,19 @@ def _identified(
 def _facts(model: Siamese, *, keeps_originals: bool) -> Facts:
     kind = input_of(model.input, "right").kind
     return Facts(model.fingerprint, model.dim, kind, keeps_originals)
+
+
+def _check_choice(path: Path_, wanted: bool | None, does: bool) -> None:
+    """Refuse to keep originals where they are not kept, and the other way round.
+
+    Raises:
+        SettingsError: `wanted` is not what the gallery does.
+    """
+    if wanted not in (None, does):
+        raise SettingsError(
+            f"the gallery {path} {'keeps' if does else 'does not keep'} originals: that was chosen "
+            "when it was made. Leave keep_originals out, or make another gallery"
+        )
 
 
 def _check_one_by_one(one_by_one: bool, keeps_originals: bool) -> None:

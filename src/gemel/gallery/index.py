@@ -19,6 +19,7 @@ from gemel.errors import MissingExtraError
 from gemel.gallery.store import Vectors
 from gemel.items import Indices
 from gemel.metrics import Metric
+from gemel.metrics.base import built
 from gemel.model import Siamese
 
 EXACT_UP_TO = 200_000
@@ -96,10 +97,9 @@ def form_of(metric: Metric) -> Form | None:
         return found
 
     def projected(vectors: Vectors) -> NDArray[np.float32]:
-        weights = metric.projection.detach().cpu().double().numpy()
-        wide = vectors.astype(np.float64)
-        found = wide * weights if weights.ndim == 1 else wide @ weights.T
-        return found.astype(np.float32)
+        wide, matrix = vectors.astype(np.float64), weights.cpu().numpy()
+        found = wide * matrix if matrix.ndim == 1 else wide @ matrix.T
+        return np.asarray(found, dtype=np.float32)
 
     kind = type(metric)  # a class of a user's own, made from one of these, may measure otherwise
     if kind is metrics.Cosine:
@@ -109,7 +109,8 @@ def form_of(metric: Metric) -> Form | None:
     if kind in (metrics.Euclidean, metrics.SquaredEuclidean):
         return Form("squared distances", True, lambda vectors: vectors, 1.0)
     if isinstance(metric, metrics.Mahalanobis) and kind is metrics.Mahalanobis:
-        length = float(torch.linalg.vector_norm(metric.projection.detach().double()))  # type: ignore[union-attr]
+        weights = built(metric.projection, "Mahalanobis").detach().double()
+        length = float(torch.linalg.vector_norm(weights))
         return Form("squared distances of projections", True, projected, max(length, 1.0))
     return None
 

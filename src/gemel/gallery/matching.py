@@ -42,7 +42,9 @@ class Match:
 class Matcher(Protocol):
     """Measures an item, read by the input of the left side, against references on the right."""
 
-    words: str
+    @property
+    def words(self) -> str:
+        """How an item is looked for."""
 
     def nearest(self, item: Prepared, top: int) -> list[Match]:
         """The nearest reference of each of the nearest `top` identities, the nearest first."""

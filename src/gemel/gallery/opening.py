@@ -59,9 +59,7 @@ def connect(path: Path, new: Facts | None, timeout: float | int) -> sqlite3.Conn
         connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
             if _is_new(connection, path):
-                if new is None:
-                    raise GalleryError(f"{path} is empty; expected a gallery: enrol someone first")
-                _make(connection, new)
+                _make(connection, path, new)
             _set_up(connection, path)
         except BaseException:
             connection.close()
@@ -109,8 +107,10 @@ def _is_new(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def _make(connection: sqlite3.Connection, facts: Facts) -> None:
+def _make(connection: sqlite3.Connection, path: Path, facts: Facts | None) -> None:
     """Lay the file out; of two processes at once the second finds it done."""
+    if facts is None:
+        raise GalleryError(f"{path} is empty; expected a gallery: enrol someone first")
     connection.execute("PRAGMA journal_mode = WAL")
     with writing(connection):
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
