@@ -139,8 +139,7 @@ class Removed:
         references: their numbers.
         whole: whether the identity has no reference left, and is gone too.
         erased: whether the bytes are gone from all files of the gallery by now. Where another
-            process was reading, its old view stays in the log until the gallery is next written
-            or opened.
+            process was reading, its old view stays in the log until the next removal or opening.
     """
 
     identity: str
