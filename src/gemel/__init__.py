@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         encoders,
         errors,
         evaluation,
+        gallery,
         inputs,
         leaks,
         losses,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gemel.calibrating import calibrate
     from gemel.comparing import ModelComparison, compare_models
     from gemel.errors import GemelError
+    from gemel.gallery import Gallery
     from gemel.items import Items, Pairs
     from gemel.measure import evaluate, one_shot
     from gemel.model import Comparison, Siamese, load
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "Gallery",
     "GemelError",
     "Items",
     "ModelComparison",
@@ -47,6 +50,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "fit",
+    "gallery",
     "inputs",
     "leaks",
     "load",
@@ -62,6 +66,7 @@ __all__ = [
 
 _HOME = {
     "Comparison": "gemel.model",
+    "Gallery": "gemel.gallery",
     "GemelError": "gemel.errors",
     "Items": "gemel.items",
     "Pairs": "gemel.items",

@@ -9,6 +9,7 @@ GemelError
 ├── TrainingError         training cannot start or go on
 │   └── NonFiniteLossError  a loss that is no number; names the step and the items
 ├── ModelFileError        a model file cannot be read or written
+├── GalleryError          a gallery cannot be opened, read or written, or refuses what was asked
 └── MissingExtraError     an optional package is not installed; says which line installs it
 
 Every message says what was expected, what came, where, and what to do.
@@ -81,6 +82,10 @@ class NonFiniteLossError(TrainingError):
 
 class ModelFileError(GemelError):
     """A model file cannot be read or written."""
+
+
+class GalleryError(GemelError):
+    """A gallery cannot be opened, read or written, or refuses what was asked of it."""
 
 
 class MissingExtraError(GemelError, ImportError):

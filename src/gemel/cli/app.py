@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gemel.cli import DIFFERENT, SAME, TOO_CLOSE
+from gemel.cli import DIFFERENT, SAME, TOO_CLOSE, gallery
 from gemel.cli.sources import HELP as DATA_HELP
 from gemel.errors import SettingsError
 
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+gallery.register(app)
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that gemel wrote.")]

@@ -1,0 +1,25 @@
+"""The gallery: enrolled references, each under an identity, and the questions asked of them."""
+
+from gemel.gallery.gallery import Gallery
+from gemel.gallery.records import (
+    Candidate,
+    Enrolled,
+    Entry,
+    Identification,
+    Reference,
+    Removed,
+    Stats,
+    Verification,
+)
+
+__all__ = [
+    "Candidate",
+    "Enrolled",
+    "Entry",
+    "Gallery",
+    "Identification",
+    "Reference",
+    "Removed",
+    "Stats",
+    "Verification",
+]

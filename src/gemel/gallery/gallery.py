@@ -1,0 +1,472 @@
+"""`Gallery`: who is enrolled, and who an item is among them."""
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from gemel.errors import GalleryError, SettingsError
+from gemel.gallery import exchange
+from gemel.gallery.enrolling import (
+    Progress,
+    Raw,
+    content_digests,
+    embedded,
+    enrol_block,
+    enrol_items,
+)
+from gemel.gallery.index import EXACT_UP_TO
+from gemel.gallery.matching import (
+    EmbeddingMatcher,
+    Match,
+    Matcher,
+    PairMatcher,
+    read_originals,
+)
+from gemel.gallery.records import (
+    Candidate,
+    Enrolled,
+    Entry,
+    Identification,
+    Removed,
+    Stats,
+    Verification,
+    checked_name,
+    checked_note,
+)
+from gemel.gallery.sqlite import SqliteStore
+from gemel.gallery.store import Facts, Store
+from gemel.inputs import Prepared, input_of, prepare
+from gemel.items import Items
+from gemel.model import Comparison, Siamese
+
+TIMEOUT = 10.0
+"""Seconds to wait for another process that writes."""
+Path_ = str | PathLike[str]
+
+
+class Gallery:
+    """Enrolled references, the identities that they belong to, and the model that compares them.
+
+    An identity has as many references as were enrolled; the nearest counts. Where the model has an
+    encoder for each side, references stand on the right, and what is asked about on the left.
+    Open one with `Gallery.open`; it can be used in a `with` statement, by one thread.
+
+    Args:
+        model: what embeds and compares.
+        store: where the references are kept; its facts name the model.
+        one_by_one: let a joint comparer, which no search can serve, look at each original.
+        exact_up_to: how many references are searched exactly.
+
+    Raises:
+        GalleryError: the gallery belongs to another model.
+        SettingsError: a joint comparer, without `one_by_one` or without kept originals.
+    """
+
+    def __init__(
+        self,
+        model: Siamese,
+        store: Store,
+        *,
+        one_by_one: bool = False,
+        exact_up_to: int = EXACT_UP_TO,
+    ) -> None:
+        if store.facts.fingerprint != model.fingerprint:
+            raise GalleryError(
+                f"the gallery belongs to the model {store.facts.fingerprint[:12]}; this one is "
+                f"{model.fingerprint[:12]}, and its embeddings mean something else. Open it with "
+                "the model it was made with, or make it anew from its originals, if it keeps "
+                "them: Gallery.reembed(path, model) (gemel gallery reembed)"
+            )
+        if model.is_joint:
+            _check_one_by_one(one_by_one, store.facts.keeps_originals)
+        self.model = model
+        self._store = store
+        self._matcher: Matcher = (
+            PairMatcher(model, store)
+            if model.is_joint
+            else EmbeddingMatcher(model, store, exact_up_to)
+        )
+
+    @classmethod
+    def open(
+        cls,
+        path: Path_,
+        model: Siamese,
+        *,
+        keep_originals: bool | None = None,
+        one_by_one: bool = False,
+        create: bool = True,
+        exact_up_to: int = EXACT_UP_TO,
+        timeout: float | int = TIMEOUT,
+    ) -> "Gallery":
+        """Open the gallery in the file `path`, or make it.
+
+        Args:
+            path: one SQLite file; while it is open, its log lies beside it.
+            model: what embeds and compares. A gallery belongs to one model, by its fingerprint.
+            keep_originals: whether enrolled items are kept whole, with thumbnails: a choice that
+                is made with the gallery. Default: no; of a gallery that is there, what it does.
+            one_by_one: let a joint comparer look at each original (1,000 at most).
+            create: make it where there is none.
+            exact_up_to: how many references are searched exactly; beyond it, approximately, by
+                faiss, where the metric allows it.
+            timeout: seconds to wait for another process that writes.
+
+        Raises:
+            GalleryError: the file belongs to another model, is damaged, is no gallery, cannot be
+                written, or is absent though `create` is False.
+            SettingsError: a joint comparer without `one_by_one`, or a gallery that is there and
+                keeps, or does not keep, originals.
+        """
+        if model.is_joint:
+            kept = Path(path).exists() if keep_originals is None else keep_originals
+            _check_one_by_one(one_by_one, kept)  # before a file is made
+        new = _facts(model, keeps_originals=bool(keep_originals))
+        store = SqliteStore(Path(path), new if create else None, timeout)
+        try:
+            _check_choice(path, keep_originals, store.facts.keeps_originals)
+            return cls(model, store, one_by_one=one_by_one, exact_up_to=exact_up_to)
+        except BaseException:
+            store.close()
+            raise
+
+    @classmethod
+    def reembed(cls, path: Path_, model: Siamese, *, timeout: float | int = TIMEOUT) -> int:
+        """Make the gallery at `path` anew for another model, from the originals it keeps.
+
+        All or none: until it is done, and after a crash, it is the gallery of the old model.
+
+        Returns:
+            How many references there are.
+
+        Raises:
+            GalleryError: it keeps no originals, or one is missing.
+            BadItemsError: originals that the new model's input cannot read.
+        """
+        store = SqliteStore(Path(path), None, timeout)
+        try:
+            wanted = input_of(model.input, "right").kind
+            if not store.facts.keeps_originals:
+                raise GalleryError(
+                    f"the gallery {path} keeps no originals, so nothing can be embedded anew: "
+                    "enrol the items in a new gallery"
+                )
+            if store.facts.kind != wanted:
+                raise GalleryError(
+                    f"the gallery {path} is of {store.facts.kind}; the model takes {wanted}"
+                )
+
+            def make(references: list[int]) -> list[tuple[bytes, bytes]]:
+                read = read_originals(model, store, references)
+                vectors = embedded(model, read, np.arange(len(read)))
+                return list(zip(vectors, content_digests(read), strict=True))
+
+            store.replace(_facts(model, keeps_originals=True), make, at_once=512)
+            return store.counts()[1]
+        finally:
+            store.close()
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._store.close()
+
+    def enrol(self, identity: str, item: Any, *, note: str | None = None) -> int:
+        """Enrol an item as a reference of `identity`; when this returns, it survives a crash.
+
+        The same content under the same identity is enrolled once: the reference that is there
+        stays as it is.
+
+        Args:
+            identity: a name of up to 200 characters, which need not be known yet.
+            item: as the model's input takes it: for images a path, an open picture or an array;
+                for numbers a row.
+            note: anything to know of it.
+
+        Returns:
+            The number of the reference.
+
+        Raises:
+            BadItemsError: the item cannot be read.
+            GalleryError: a name or note that cannot be; an embedding that is not finite; or the
+                file cannot be written.
+        """
+        origin = str(fspath(item)) if isinstance(item, str | PathLike) else "the item"
+        raw = Raw(checked_name(identity), item, origin, checked_note(note))
+        return enrol_block(self.model, self._store, [raw])[0][0][0]
+
+    def enrol_items(
+        self, items: Items, *, skip_bad: bool = False, progress: Progress | None = None
+    ) -> Enrolled:
+        """Enrol many items under their labels, 512 at a time.
+
+        When it is broken off, what was done stays; begun again, it goes on where it was.
+
+        Args:
+            items: what to enrol.
+            skip_bad: go on without items that cannot be read.
+            progress: called with how many items are done, and how many there are.
+
+        Raises:
+            BadItemsError: items that cannot be read; those of earlier blocks are enrolled.
+            GalleryError: a label that cannot be a name, or the file cannot be written.
+            SettingsError: items of another kind than the model takes.
+        """
+        return enrol_items(self.model, self._store, items, skip_bad=skip_bad, progress=progress)
+
+    def enrol_folder(
+        self, folder: Path_, *, skip_bad: bool = False, progress: Progress | None = None
+    ) -> Enrolled:
+        """Enrol the pictures of a folder that has a folder for each identity.
+
+        See `gemel.data.folder` for the layouts and their errors, and `enrol_items`.
+        """
+        from gemel.data import folder as read_folder
+
+        items = read_folder(folder, skip_bad=skip_bad)
+        return self.enrol_items(items, skip_bad=skip_bad, progress=progress)
+
+    def enrol_csv(
+        self, csv: Path_, *, skip_bad: bool = False, progress: Progress | None = None
+    ) -> Enrolled:
+        """Enrol the rows of a CSV: `path,label`, or `label` and columns of numbers.
+
+        See `gemel.data.items_csv` for its errors, and `enrol_items`.
+        """
+        from gemel.data import items_csv
+
+        items = items_csv(csv, skip_bad=skip_bad)
+        return self.enrol_items(items, skip_bad=skip_bad, progress=progress)
+
+    def remove(self, which: str | int) -> Removed:
+        """Remove an identity with all its references, or the reference of that number.
+
+        The bytes are overwritten, in the file and in its log.
+
+        Raises:
+            GalleryError: there is none.
+        """
+        if isinstance(which, str):
+            name = checked_name(which)
+            references = self._references_of(name)
+        else:
+            found = self._store.lookup([which])
+            if not found:
+                raise GalleryError(
+                    f"there is no reference {which}; list() names them (gemel gallery list)"
+                )
+            name, references = found[0].identity, [which]
+        return self._store.remove(name, references)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give an identity another name.
+
+        Raises:
+            GalleryError: there is no `old`, or there is a `new` already.
+        """
+        old, new = checked_name(old), checked_name(new)
+        self._references_of(old)
+        if old != new and self._store.of_identity(new):
+            raise GalleryError(
+                f"there is a {new!r} already; remove one of the two, or choose another name"
+            )
+        self._store.rename(old, new)
+
+    def nearest(self, item: Any, top: int = 5) -> tuple[Candidate, ...]:
+        """The nearest `top` identities, by the nearest reference of each; no threshold is asked.
+
+        Raises:
+            BadItemsError: the item cannot be read.
+            GalleryError: its embedding is not finite, or the gallery was made anew meanwhile.
+            SettingsError: `top` is below 1.
+        """
+        if top < 1:
+            raise SettingsError(f"`top` must be 1 or more; got {top}")
+        return tuple(map(self._candidate, self._matcher.nearest(self._read(item), top)))
+
+    def identify(self, item: Any, top: int = 5) -> Identification:
+        """Who an item is, among all who are enrolled; or nobody we know.
+
+        It is the nearest identity, if the model calls the item and that identity's nearest
+        reference the same: see `Siamese.compare` and `gemel.calibrate`.
+
+        Args:
+            item: as the model's input takes it.
+            top: how many candidates to name.
+
+        Raises:
+            BadItemsError: the item cannot be read.
+            GalleryError: its embedding is not finite, or the gallery was made anew meanwhile.
+            SettingsError: the model has no threshold, or `top` is below 1.
+        """
+        if self.model.threshold is None:
+            raise SettingsError(
+                "this model has no threshold, so it cannot say whether anybody is near enough: "
+                "calibrate it, gemel.calibrate(model, data) (gemel calibrate MODEL DATA), or ask "
+                "nearest(item) for the order alone"
+            )
+        # two, so that a tie for the first place is seen
+        found = self.nearest(item, max(top, 2))
+        return _identified(found, [self._comparison(one.distance) for one in found], top)
+
+    def verify(self, identity: str, item: Any) -> Verification:
+        """Whether an item is `identity`: the nearest of its references counts.
+
+        Raises:
+            BadItemsError: the item cannot be read.
+            GalleryError: there is no such identity, or the item's embedding is not finite.
+        """
+        name = checked_name(identity)
+        match = self._matcher.measure(self._read(item), self._references_of(name))[0]
+        return Verification(name, match.reference, self._comparison(match.distance))
+
+    def list(self, search: str | None = None) -> tuple[Entry, ...]:
+        """All identities by name, or those whose names hold `search`, in any case."""
+        return tuple(self._store.entries(search))
+
+    def original(self, reference: int) -> bytes | None:
+        """The item that a reference was made of: a picture's file, or float64 numbers; or None."""
+        return self._store.original(reference)
+
+    def thumbnail(self, reference: int) -> bytes | None:
+        """A small picture of it (PNG), where the gallery keeps originals and it is one; or None."""
+        return self._store.thumbnail(reference)
+
+    def stats(self) -> Stats:
+        """The gallery in numbers."""
+        identities, references, size = self._store.counts()
+        facts = self._store.facts
+        return Stats(
+            identities=identities,
+            references=references,
+            dim=facts.dim,
+            bytes=size,
+            search=self._matcher.words,
+            keeps_originals=facts.keeps_originals,
+            fingerprint=facts.fingerprint,
+        )
+
+    def export(self, file: Path_) -> int:
+        """Write all references to a file that other programs can read; how many there are.
+
+        The format is described in `gemel.gallery.exchange`. It holds what the gallery holds:
+        originals where they are kept, and never thumbnails, which are made of them.
+
+        Raises:
+            GalleryError: the file cannot be written.
+        """
+        return exchange.write(Path(file), self._store)
+
+    def import_(self, file: Path_) -> Enrolled:
+        """Enrol all that `export` wrote, or nothing of it; what is there already stays.
+
+        Raises:
+            GalleryError: the file is damaged or no export, belongs to another model, or lacks the
+                originals that this gallery keeps.
+        """
+        export = exchange.open_export(Path(file))
+        facts, mine = export.facts, self._store.facts
+        if (facts.fingerprint, facts.dim, facts.kind) != (mine.fingerprint, mine.dim, mine.kind):
+            raise GalleryError(
+                f"{file} belongs to the model {facts.fingerprint[:12]}, this gallery to "
+                f"{mine.fingerprint[:12]}; import it into a gallery of its own model"
+            )
+        if mine.keeps_originals and not facts.keeps_originals:
+            raise GalleryError(
+                f"{file} holds no originals, which this gallery keeps; import it into a gallery "
+                "that does not"
+            )
+        stored = self._store.add(exchange.references(export, with_originals=mine.keeps_originals))
+        new = sum(is_new for _, is_new in stored)
+        return Enrolled(new, len(stored) - new)
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the file, and where memory is not what the file says; in words."""
+        found = self._store.problems()
+        return tuple(found or self._matcher.problems())
+
+    def _read(self, item: Any) -> Prepared:
+        return prepare(
+            input_of(self.model.input, "left"), [item], None, name="what was asked about"
+        )
+
+    def _references_of(self, name: str) -> Sequence[int]:
+        references = self._store.of_identity(name)
+        if not references:
+            raise GalleryError(
+                f"nobody is enrolled as {name!r}; list() (gemel gallery list) names who is"
+            )
+        return references
+
+    def _comparison(self, distance: float) -> Comparison:
+        return Comparison(distance, self.model.threshold, self.model.calibration)
+
+    def _candidate(self, match: Match) -> Candidate:
+        known = self._comparison(match.distance)
+        return Candidate(
+            match.identity, match.reference, match.distance, known.probability, known.verdict
+        )
+
+
+def _identified(
+    found: Sequence[Candidate], comparisons: Sequence[Comparison], top: int
+) -> Identification:
+    shown = tuple(found[:top])
+    if not found:
+        return Identification("nobody", None, shown, "nobody is enrolled")
+    first = found[0]
+    reason = f"{first.identity} is the nearest; {comparisons[0].reason}"
+    if first.verdict == "different":
+        return Identification("nobody", None, shown, reason)
+    if first.verdict == "too close to call":
+        return Identification("too close to call", None, shown, reason)
+    if len(found) > 1 and found[1].distance == first.distance:
+        tie = f"{first.identity} and {found[1].identity} are equally near: {first.distance:.4f}"
+        return Identification("too close to call", None, shown, tie)
+    return Identification("found", first.identity, shown, reason)
+
+
+def _facts(model: Siamese, *, keeps_originals: bool) -> Facts:
+    kind = input_of(model.input, "right").kind
+    return Facts(model.fingerprint, model.dim, kind, keeps_originals)
+
+
+def _check_choice(path: Path_, wanted: bool | None, does: bool) -> None:
+    """Refuse to keep originals where they are not kept, and the other way round.
+
+    Raises:
+        SettingsError: `wanted` is not what the gallery does.
+    """
+    if wanted not in (None, does):
+        raise SettingsError(
+            f"the gallery {path} {'keeps' if does else 'does not keep'} originals: that was chosen "
+            "when it was made. Leave keep_originals out, or make another gallery"
+        )
+
+
+def _check_one_by_one(one_by_one: bool, keeps_originals: bool) -> None:
+    """Refuse a joint comparer that was not let look at every original.
+
+    Raises:
+        SettingsError: it was not.
+    """
+    if not one_by_one or not keeps_originals:
+        raise SettingsError(
+            "a joint comparer takes both items at once: it has no embeddings to keep or to search. "
+            "Train a twin; or, for up to 1,000 references, let it look at each of them: "
+            "Gallery.open(..., keep_originals=True, one_by_one=True)"
+        )

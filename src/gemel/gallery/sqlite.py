@@ -1,0 +1,291 @@
+"""A gallery in one SQLite file, which is the truth; an index is only derived from it."""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gemel.errors import GalleryError
+from gemel.gallery import opening
+from gemel.gallery.records import Entry, Reference, Removed
+from gemel.gallery.store import Block, Facts, Kept, New, State
+from gemel.items import Indices
+
+AT_ONCE = 500  # numbers in one question to SQLite
+
+
+def made_anew(path: Path) -> str:
+    """That a gallery's embeddings were replaced while it was open."""
+    return (
+        f"the gallery {path} was made anew for another model while it was open here; "
+        "open it again, with that model"
+    )
+
+
+class SqliteStore:
+    """The `Store` of one machine: many processes may use one file.
+
+    What `add` and the others have returned from survives a crash: every transaction waits for the
+    disk (WAL, synchronous=FULL). What is removed is overwritten, in the file and in its log.
+
+    Args:
+        path: the file.
+        new: what holds for the gallery where it is to be made; None where it must be there.
+        timeout: seconds to wait for another process that writes.
+
+    Raises:
+        GalleryError: see `opening.connect`.
+    """
+
+    def __init__(self, path: Path, new: Facts | None, timeout: float | int = 10.0) -> None:
+        self.path = path
+        self._connection = opening.connect(path, new, timeout)
+        self.facts = opening.read_facts(self._connection, path)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Inside, all reading sees one state, whatever others write."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with opening.in_words(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")  # nothing was written
+
+    def state(self) -> State:
+        """How far the gallery has come."""
+        counters = dict(self._rows("SELECT name, value FROM counters"))
+        (fingerprint,) = self._rows("SELECT value FROM facts WHERE name = 'fingerprint'")[0]
+        return State(counters["changes"], counters["removals"], counters["epoch"], fingerprint)
+
+    def block(self, after: int) -> Block:
+        """The references with numbers above `after`.
+
+        Raises:
+            GalleryError: an embedding is damaged.
+        """
+        rows = self._rows(
+            "SELECT id, identity, embedding, checksum FROM refs WHERE id > ? ORDER BY id", after
+        )
+        damaged = [row[0] for row in rows if not self._whole(row[2], row[3])]
+        if damaged:
+            raise GalleryError(
+                f"the gallery {self.path}: {len(damaged)} embeddings are not as they were stored, "
+                f"the first that of reference {damaged[0]}; {opening.REMEDIES['SQLITE_CORRUPT']}"
+            )
+        vectors = np.frombuffer(b"".join(map(itemgetter(2), rows)), dtype="<f4")
+        return Block(
+            np.array([row[0] for row in rows], dtype=np.int64),
+            np.array([row[1] for row in rows], dtype=np.int64),
+            vectors.astype(np.float32, copy=False).reshape(len(rows), self.facts.dim),
+        )
+
+    def ids(self) -> Indices:
+        """The numbers of all references, rising."""
+        return np.array([row[0] for row in self._rows("SELECT id FROM refs ORDER BY id")], np.int64)
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many identities, references and bytes there are."""
+        count: tuple[int, int, int] = self._rows(
+            "SELECT (SELECT count(*) FROM identities), (SELECT count(*) FROM refs), "
+            "page_count * page_size FROM pragma_page_count, pragma_page_size"
+        )[0]
+        return count
+
+    def lookup(self, ids: Sequence[int]) -> list[Kept]:
+        """The references numbered `ids`, in that order."""
+        found: dict[int, Kept] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            for row in self._rows(
+                "SELECT refs.id, name, embedding, digest, note, enrolled FROM refs "
+                f"JOIN identities ON identities.id = refs.identity WHERE refs.id IN ({marks})",
+                *some,
+            ):
+                found[row[0]] = Kept(*row)
+        return [found[one] for one in ids if one in found]
+
+    def of_identity(self, name: str) -> list[int]:
+        """The numbers of the references of an identity, rising; none where it is unknown."""
+        rows = self._rows(
+            "SELECT refs.id FROM refs JOIN identities ON identities.id = refs.identity "
+            "WHERE name = ? ORDER BY refs.id",
+            name,
+        )
+        return [row[0] for row in rows]
+
+    def known(self, contents: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        """For each (identity, digest) the number of the reference that is there already."""
+        identities: dict[str, int | None] = {}
+        found: list[int | None] = []
+        for name, digest in contents:
+            if name not in identities:
+                rows = self._rows("SELECT id FROM identities WHERE name = ?", name)
+                identities[name] = rows[0][0] if rows else None
+            identity = identities[name]
+            found.append(None if identity is None else self._number(identity, digest))
+        return found
+
+    def _number(self, identity: int, digest: bytes) -> int | None:
+        question = "SELECT min(id) FROM refs WHERE identity = ? AND digest = ?"
+        number: int | None = self._rows(question, identity, digest)[0][0]
+        return number
+
+    def entries(self, search: str | None) -> list[Entry]:
+        """All identities by name, or those whose names hold `search` in any case."""
+        rows = self._rows(
+            "SELECT name, refs.id, note, enrolled FROM refs "
+            "JOIN identities ON identities.id = refs.identity ORDER BY name, refs.id"
+        )
+        wanted = (search or "").casefold()
+        return [
+            Entry(name, tuple(Reference(*row[1:]) for row in group))
+            for name, group in groupby(rows, key=itemgetter(0))
+            if wanted in name.casefold()
+        ]
+
+    def original(self, reference: int) -> bytes | None:
+        """The item that a reference was made of, where originals are kept."""
+        rows = self._rows("SELECT item FROM originals WHERE reference = ?", reference)
+        return rows[0][0] if rows else None
+
+    def thumbnail(self, reference: int) -> bytes | None:
+        """Its small picture (PNG), where there is one."""
+        rows = self._rows("SELECT thumbnail FROM originals WHERE reference = ?", reference)
+        return rows[0][0] if rows else None
+
+    def add(self, new: Iterable[New]) -> list[tuple[int, bool]]:
+        """Store all or none: the number of each, and whether it is new."""
+        identities: dict[str, int] = {}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._writing():
+            found = [self._add_one(one, identities, now) for one in new]
+            if any(added for _, added in found):
+                self._count("changes")
+        return found
+
+    def _add_one(self, new: New, identities: dict[str, int], now: str) -> tuple[int, bool]:
+        ask = self._connection.execute
+        if new.identity not in identities:
+            ask("INSERT OR IGNORE INTO identities (name) VALUES (?)", (new.identity,))
+            row = ask("SELECT id FROM identities WHERE name = ?", (new.identity,)).fetchone()
+            identities[new.identity] = row[0]
+        identity = identities[new.identity]
+        done = ask(
+            "INSERT INTO refs (identity, embedding, checksum, digest, note, enrolled) "
+            "SELECT ?1, ?2, ?3, ?4, ?5, ?6 "
+            "WHERE NOT EXISTS (SELECT 1 FROM refs WHERE identity = ?1 AND digest = ?4)",
+            (
+                identity,
+                new.embedding,
+                zlib.crc32(new.embedding),
+                new.digest,
+                new.note,
+                new.enrolled or now,
+            ),
+        )
+        if not done.rowcount:
+            return self._number(identity, new.digest) or 0, False
+        number = done.lastrowid or 0
+        if new.original is not None:
+            ask("INSERT INTO originals VALUES (?, ?, ?)", (number, new.original, new.thumbnail))
+        return number, True
+
+    def remove(self, name: str, references: Sequence[int]) -> Removed:
+        """Remove references of an identity, and the identity with its last one; erase the bytes."""
+        each = [(one,) for one in references]
+        with self._writing():
+            self._connection.executemany("DELETE FROM originals WHERE reference = ?", each)
+            self._connection.executemany("DELETE FROM refs WHERE id = ?", each)
+            gone = self._connection.execute(
+                "DELETE FROM identities WHERE name = ? AND id NOT IN (SELECT identity FROM refs "
+                "WHERE identity = identities.id)",
+                (name,),
+            ).rowcount
+            self._count("changes", "removals")
+        return Removed(name, tuple(references), bool(gone), self._emptied_log())
+
+    def rename(self, old: str, new: str) -> None:
+        """Give an identity another name."""
+        with self._writing():
+            self._connection.execute("UPDATE identities SET name = ? WHERE name = ?", (new, old))
+            self._count("changes")
+
+    def replace(
+        self, facts: Facts, make: Callable[[list[int]], list[tuple[bytes, bytes]]], at_once: int
+    ) -> None:
+        """Make all embeddings anew, all or none."""
+        with self._writing():
+            ids = [row[0] for row in self._connection.execute("SELECT id FROM refs ORDER BY id")]
+            for start in range(0, len(ids), at_once):
+                some = ids[start : start + at_once]
+                self._connection.executemany(
+                    "UPDATE refs SET embedding = ?, checksum = ?, digest = ? WHERE id = ?",
+                    [
+                        (embedding, zlib.crc32(embedding), digest, one)
+                        for one, (embedding, digest) in zip(some, make(some), strict=True)
+                    ],
+                )
+            opening.write_facts(self._connection, facts)
+            self._count("changes", "epoch")
+        self.facts = facts
+        self._emptied_log()
+
+    def problems(self) -> list[str]:
+        """What is wrong with what is stored, in words."""
+        found = [row[0] for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+        found += [
+            f"row {row} of {table} belongs to a row of {parent} that is missing"
+            for table, row, parent, _ in self._rows("PRAGMA foreign_key_check")
+        ]
+        for one, embedding, checksum in self._rows("SELECT id, embedding, checksum FROM refs"):
+            if not self._whole(embedding, checksum):
+                found.append(f"the embedding of reference {one} is not as it was stored")
+        if self.facts.keeps_originals:
+            found += [
+                f"the original of reference {one} is missing"
+                for (one,) in self._rows(
+                    "SELECT id FROM refs WHERE id NOT IN (SELECT reference FROM originals)"
+                )
+            ]
+        return found
+
+    def close(self) -> None:
+        """Let go of the file; the last to do so takes its log away."""
+        with opening.in_words(self.path):
+            self._connection.close()
+
+    def _rows(self, question: str, *values: Any) -> list[Any]:
+        with opening.in_words(self.path):
+            return self._connection.execute(question, values).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with opening.in_words(self.path), opening.writing(self._connection):
+            now = opening.read_facts(self._connection, self.path)
+            if now.fingerprint != self.facts.fingerprint:
+                raise GalleryError(made_anew(self.path))
+            yield
+
+    def _count(self, *counters: str) -> None:
+        for name in counters:
+            self._connection.execute(
+                "UPDATE counters SET value = value + 1 WHERE name = ?", (name,)
+            )
+
+    def _emptied_log(self) -> bool:
+        """Move the log into the file and cut it to nothing; False where a reader keeps it."""
+        return bool(self._rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
+
+    def _whole(self, embedding: bytes, checksum: int) -> bool:
+        return len(embedding) == 4 * self.facts.dim and zlib.crc32(embedding) == checksum

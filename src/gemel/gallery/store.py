@@ -1,0 +1,171 @@
+"""What a gallery needs of the place where it is kept, whatever that place is."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32
+from numpy.typing import NDArray
+
+from gemel.gallery.records import Entry, Removed
+from gemel.items import Indices
+
+Vectors = Float32[NDArray[np.float32], "references dim"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What holds for a whole gallery, fixed when it is made.
+
+    Attributes:
+        fingerprint: of the model whose embeddings are kept.
+        dim: numbers an embedding; 0 where there are none.
+        kind: what the enrolled items are: "images" or "numbers".
+        keeps_originals: whether the items are kept, with thumbnails of images.
+    """
+
+    fingerprint: str
+    dim: int
+    kind: str
+    keeps_originals: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a gallery has come; equal states have equal references.
+
+    Attributes:
+        changes: grows with every change of any kind.
+        removals: grows whenever references go.
+        epoch: grows when all embeddings are made anew.
+        fingerprint: of the model that it belongs to now.
+    """
+
+    changes: int
+    removals: int
+    epoch: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class New:
+    """A reference to be stored.
+
+    Attributes:
+        identity: its name, checked.
+        embedding: the bytes of D float32 numbers, as the model gave them.
+        digest: of the item's content, as the model's input reads it.
+        note: what is noted of it.
+        original: the item itself, where originals are kept.
+        thumbnail: a small picture of it, where originals are kept and it is one.
+        enrolled: when, if it is known from elsewhere; else now.
+    """
+
+    identity: str
+    embedding: bytes
+    digest: bytes
+    note: str | None = None
+    original: bytes | None = None
+    thumbnail: bytes | None = None
+    enrolled: str | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A stored reference, with its number and without its original."""
+
+    id: int
+    identity: str
+    embedding: bytes
+    digest: bytes
+    note: str | None
+    enrolled: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """References as a search needs them, by rising number.
+
+    Attributes:
+        ids: [M] their numbers.
+        identities: [M] the number of the identity of each.
+        vectors: [M, D] their embeddings.
+    """
+
+    ids: Indices
+    identities: Indices
+    vectors: Vectors
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Keeps the references of one gallery. What it says to have stored survives a crash.
+
+    All methods raise GalleryError where the place cannot be read or written.
+    """
+
+    facts: Facts
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Inside, all reading sees one state, whatever others write."""
+
+    def state(self) -> State:
+        """How far the gallery has come."""
+
+    def block(self, after: int) -> Block:
+        """The references with numbers above `after`."""
+
+    def ids(self) -> Indices:
+        """The numbers of all references, rising."""
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many identities, references and bytes there are."""
+
+    def lookup(self, ids: Sequence[int]) -> list[Kept]:
+        """The references numbered `ids`, in that order."""
+
+    def of_identity(self, name: str) -> list[int]:
+        """The numbers of the references of an identity, rising; none where it is unknown."""
+
+    def known(self, contents: Sequence[tuple[str, bytes]]) -> list[int | None]:
+        """For each (identity, digest) the number of the reference that is there already."""
+
+    def entries(self, search: str | None) -> list[Entry]:
+        """All identities by name, or those whose names hold `search` in any case."""
+
+    def original(self, reference: int) -> bytes | None:
+        """The item that a reference was made of, where originals are kept."""
+
+    def thumbnail(self, reference: int) -> bytes | None:
+        """Its small picture (PNG), where there is one."""
+
+    def add(self, new: Iterable[New]) -> list[tuple[int, bool]]:
+        """Store all or none: the number of each, and whether it is new.
+
+        What is there already, by identity and digest, keeps its number.
+        """
+
+    def remove(self, name: str, references: Sequence[int]) -> Removed:
+        """Remove references of an identity, and the identity with its last one; erase the bytes."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Give an identity another name."""
+
+    def replace(
+        self, facts: Facts, make: Callable[[list[int]], list[tuple[bytes, bytes]]], at_once: int
+    ) -> None:
+        """Make all embeddings anew, all or none.
+
+        Args:
+            facts: what holds from now on.
+            make: from the numbers of some references to (embedding, digest) of each.
+            at_once: how many numbers it gets.
+        """
+
+    def problems(self) -> list[str]:
+        """What is wrong with what is stored, in words."""
+
+    def close(self) -> None:
+        """Let go of the place."""
