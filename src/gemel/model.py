@@ -180,7 +180,20 @@ class Siamese(nn.Module):
         else:
             alike = type(self.side_encoder("left")) is type(self.side_encoder("right"))
             name = "pseudo-twin" if alike else "half-twin"
-        return Form(name, ("fit", "evaluate", "calibrate", "compare", "embed", "distances", "enrol", "verify", "identify"))
+        return Form(
+            name,
+            (
+                "fit",
+                "evaluate",
+                "calibrate",
+                "compare",
+                "embed",
+                "distances",
+                "enrol",
+                "verify",
+                "identify",
+            ),
+        )
 
     def side_encoder(self, side: Side) -> nn.Module:
         """The encoder of one side; one encoder serves both."""
