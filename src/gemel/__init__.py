@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     )
     from gemel.calibrating import calibrate
     from gemel.comparing import ModelComparison, compare_models
+    from gemel.comparison import Comparison
     from gemel.errors import GemelError
     from gemel.gallery import Gallery
     from gemel.items import Items, Pairs
     from gemel.measure import evaluate, one_shot
-    from gemel.model import Comparison, Siamese, load
+    from gemel.model import Siamese, load
     from gemel.training import fit
 
 __all__ = [
@@ -65,7 +66,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Comparison": "gemel.model",
+    "Comparison": "gemel.comparison",
     "Gallery": "gemel.gallery",
     "GemelError": "gemel.errors",
     "Items": "gemel.items",

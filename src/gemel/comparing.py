@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gemel.embedded import Embedded
 from gemel.evaluation import (
-    Comparison,
+    PairedComparison,
     compare_paired,
     compare_paired_verification,
     one_shot_credit,
@@ -37,10 +37,10 @@ class ModelComparison:
 
     names: tuple[str, str]
     evaluations: tuple[Evaluation, Evaluation]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[PairedComparison, ...]
 
     @property
-    def better(self) -> tuple[tuple[Comparison, str | None], ...]:
+    def better(self) -> tuple[tuple[PairedComparison, str | None], ...]:
         """Each figure with the better model's name; None where the data do not tell.
 
         A difference counts where its p-value, times the number of figures that are not yet told
@@ -184,7 +184,7 @@ def _episodes(
     trials: int,
     within_groups: bool,
     seed: int,
-) -> Comparison:
+) -> PairedComparison:
     """The credits of both models on the episodes that `evaluate` draws."""
     inside = within_groups and items.groups is not None
     drawn = draw_item_episodes(
@@ -208,7 +208,7 @@ def _episodes(
     )
 
 
-def _identified(both: tuple[Embedded, Embedded], items: Items, seed: int) -> Comparison:
+def _identified(both: tuple[Embedded, Embedded], items: Items, seed: int) -> PairedComparison:
     """The rank-1 credits of both models on the known probes."""
     gallery, probes = gallery_and_probes(items, seed=seed)
     known = probes[np.isin(items.class_ids[probes], items.class_ids[gallery])]
@@ -233,7 +233,7 @@ def _rank_one(
     return score_trials(embedded.to_some(known, gallery), answer)
 
 
-def _is_second(one: Comparison) -> bool:
+def _is_second(one: PairedComparison) -> bool:
     """Whether the second model's figure is the better one; of the EER the lower is."""
     return (one.difference > 0) == (one.name == "EER")
 

@@ -7,7 +7,7 @@ one that the data do not support is refused, and says why.
 
 from gemel.evaluation.calibration import Calibration, fit_calibration
 from gemel.evaluation.comparison import (
-    Comparison,
+    PairedComparison,
     compare_paired,
     compare_paired_verification,
 )
@@ -39,7 +39,6 @@ from gemel.evaluation.verification import (
 __all__ = [
     "Calibration",
     "Compare",
-    "Comparison",
     "Det",
     "Episodes",
     "Figure",
@@ -49,6 +48,7 @@ __all__ = [
     "GroupVerification",
     "Identification",
     "Interval",
+    "PairedComparison",
     "Refused",
     "Retrieval",
     "Roc",

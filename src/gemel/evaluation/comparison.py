@@ -31,7 +31,7 @@ _FLIPS_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Two models on the same trials.
 
     Attributes:
@@ -102,7 +102,7 @@ def compare_paired(
     split: str,
     seed: int,
     draws: int = 10_000,
-) -> Comparison:
+) -> PairedComparison:
     """Compare two models by their credits on the same trials (one-shot, recall@k, CMC...).
 
     The test flips the sign of each cluster's difference: were the models alike, either could have
@@ -140,7 +140,7 @@ def compare_paired(
     p_value, test = _flipped(
         np.bincount(ids, gain).astype(np.float64), word, draws=draws, seed=seed
     )
-    return Comparison(
+    return PairedComparison(
         name=name,
         first=float(credits_[0].mean()),
         second=float(credits_[1].mean()),
@@ -188,7 +188,7 @@ def compare_paired_verification(
     split: str,
     seed: int,
     draws: int = 1000,
-) -> tuple[Comparison, Comparison]:
+) -> tuple[PairedComparison, PairedComparison]:
     """Compare two models by the AUC and the EER of the same pairs.
 
     Each bootstrap draw, of identities where they are given and else of pairs (see `verification`),
@@ -241,11 +241,11 @@ def _compared(
     drawn: Float[NDArray[np.float64], " draws"],
     cells: Cells,
     **sure: Any,
-) -> Comparison:
+) -> PairedComparison:
     difference = values[0] - values[1]
     interval = interval_over(cells, drawn, difference, share=False)
     p_value, test = _shifted(drawn, difference, cells, interval)
-    return Comparison(
+    return PairedComparison(
         name=name,
         first=values[0],
         second=values[1],

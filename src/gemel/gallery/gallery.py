@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gemel.comparison import Comparison
 from gemel.errors import GalleryError, SettingsError
 from gemel.gallery import exchange
 from gemel.gallery.enrolling import (
@@ -41,7 +42,7 @@ from gemel.gallery.sqlite import SqliteStore
 from gemel.gallery.store import Facts, Store
 from gemel.inputs import Prepared, input_of, prepare
 from gemel.items import Items
-from gemel.model import Comparison, Siamese
+from gemel.model import Siamese
 
 TIMEOUT = 10.0
 """Seconds to wait for another process that writes."""

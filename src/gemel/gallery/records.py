@@ -4,9 +4,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
+from gemel.comparison import Comparison
 from gemel.errors import GalleryError, Problem
 from gemel.evaluation.calibration import Verdict
-from gemel.model import Comparison
 
 LONGEST_NAME = 200
 LONGEST_NOTE = 2000

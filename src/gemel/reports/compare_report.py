@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from gemel.comparing import ModelComparison
-from gemel.evaluation import Comparison, Figure, det
+from gemel.evaluation import Figure, PairedComparison, det
 from gemel.items import Items
 from gemel.reports import curves
 from gemel.reports.asked import Asked
@@ -78,7 +78,7 @@ def _verdict(comparison: ModelComparison) -> Section:
     return Section("verdict", "Which is better?", body)
 
 
-def _row(one: Comparison) -> list[str]:
+def _row(one: PairedComparison) -> list[str]:
     scale, digits = (100, 1) if one.percent else (1, 4)
     interval = "none"
     if not math.isnan(one.low):
@@ -92,7 +92,7 @@ def _row(one: Comparison) -> list[str]:
     return [one.name, *values, change, interval]
 
 
-def _sure(one: Comparison, won: str | None) -> list[str]:
+def _sure(one: PairedComparison, won: str | None) -> list[str]:
     chance = "none" if math.isnan(one.p_value) else f"{one.p_value:.2g}"
     better: str = "the data do not tell" if won is None else name_of(won, 32)
     rests = f"{one.count:,} {one.unit}"
