@@ -41,7 +41,8 @@ def shrunk(items: Items, size: int) -> np.ndarray:
 
 class TestAgainstDirectCalls:
     def test_pairs(self, compared: ModelComparison, symbols: Items) -> None:
-        left, right, same = trials.item_pairs(symbols, seed=3)
+        many = trials.MOST_PAIRS
+        left, right, same = trials.many_different_pairs(symbols, same=many, different=many, seed=3)
         distances = [
             np.linalg.norm(rows[left] - rows[right], axis=1).astype(np.float32)
             for rows in (shrunk(symbols, 16), shrunk(symbols, 2))

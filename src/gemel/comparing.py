@@ -17,7 +17,7 @@ from gemel.evaluation import (
 )
 from gemel.inputs import read_items
 from gemel.items import Indices, Items, Pairs
-from gemel.measure import Evaluation, evaluate
+from gemel.measure import Evaluation, Judged, evaluate
 from gemel.model import Siamese
 from gemel.trials import default_ways, draw_item_episodes, gallery_and_probes
 
@@ -153,12 +153,13 @@ def compare_models(
         evaluate(second, data, **asked, seed=seed, skip_bad=skip_bad),
     )
     one, other = (each.judged for each in found)
-    left, right = one.identities
+    fewer = min(one, other, key=lambda judged: len(judged.same))  # joint comparers draw fewer pairs
+    left, right = fewer.identities
     compared = list(
         compare_paired_verification(
-            one.distance,
-            other.distance,
-            one.same,
+            _on(one, fewer),
+            _on(other, fewer),
+            fewer.same,
             left_identity=left,
             right_identity=right,
             split=data.name,
@@ -172,6 +173,13 @@ def compare_models(
         if found[0].identification is not None and found[1].identification is not None:
             compared.append(_identified(both, data, seed))
     return ModelComparison(names, found, tuple(compared))
+
+
+def _on(judged: Judged, pairs: Judged) -> NDArray[np.float32]:
+    """The distances that one model gives to the pairs on which the other was judged."""
+    if judged is pairs or np.array_equal(judged.left, pairs.left):
+        return judged.distance
+    return judged.embedded.distances(pairs.left, pairs.right)
 
 
 def _episodes(
