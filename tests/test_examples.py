@@ -35,6 +35,15 @@ def test_numbers() -> None:
     assert load("numbers").main(steps=40) > 0.9
 
 
+def test_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    code = readme.split("```python\n")[1].split("```")[0]
+    assert "minutes=1.0" in code
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("minutes=1.0", "steps=2"), {})
+    assert (tmp_path / "symbols.gemel").exists()
+
+
 def test_every_example_is_run_here() -> None:
     here = Path(__file__).read_text(encoding="utf-8")
     for path in EXAMPLES.glob("*.py"):

@@ -164,7 +164,9 @@ class TestMarks:
         found = warn_of_training(known, symbols.take(test, "test"), read[test])
         shared = np.isin(read[test], read[train]).sum()
         assert shared >= 2
-        assert found[0].startswith(f"{shared} of the {len(test)} items of test were trained on")
+        assert found[0].startswith(
+            f"{shared} of the {len(test)} items of test were trained or validated on"
+        )
         classes = set(symbols.labels[train]) & set(symbols.labels[test])
         assert f"{len(classes)} of the" in found[1]
         assert warn_of_training(known, symbols.take([70]), np.array([12345])) == ()

@@ -191,6 +191,7 @@ def _episode(model: Siamese, items: Items, title: str, seed: int) -> pictures.Ep
         queries=[ink(int(item)) for item in asked],
         answers=distances.argmin(1).tolist(),
         truths=drawn.answer.tolist(),
+        names=[] if items.groups is not None else items.labels[support].tolist(),
     )
 
 

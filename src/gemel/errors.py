@@ -51,13 +51,17 @@ class BadItemsError(DataError):
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
         self.problems = tuple(problems)
+        super().__init__(self.listing(self.SHOWN))
+
+    def listing(self, most: int | None = None) -> str:
+        """All problems, or the first `most`, a line each, and what can be done."""
         count = len(self.problems)
-        lines = [f"{count} bad item{'s' if count != 1 else ''} in {source}:"]
-        lines += [f"  {problem}" for problem in self.problems[: self.SHOWN]]
-        if count > self.SHOWN:
-            lines.append(f"  ... and {count - self.SHOWN} more")
+        lines = [f"{count} bad item{'s' if count != 1 else ''} in {self.source}:"]
+        lines += [f"  {problem}" for problem in self.problems[:most]]
+        if most is not None and count > most:
+            lines.append(f"  ... and {count - most} more")
         lines.append("Mend them, or go on without them where it is offered: skip_bad (--skip-bad).")
-        super().__init__("\n".join(lines))
+        return "\n".join(lines)
 
     def __reduce__(self) -> tuple[type["BadItemsError"], tuple[str, tuple[Problem, ...]]]:
         # What stands in `args` is the message, which is not what rebuilds this one.

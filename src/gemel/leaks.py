@@ -150,8 +150,8 @@ def warn_of_training(known: Marks, data: Items | Pairs, items: Digests) -> tuple
     if len(seen):
         places = _some(data.origin(i) for i in seen.tolist())
         found.append(
-            f"{len(seen)} of the {len(items)} items of {data.name} were trained on ({places}): "
-            "figures on them flatter. Take other items"
+            f"{len(seen)} of the {len(items)} items of {data.name} were trained or validated on "
+            f"({places}): figures on them flatter. Take other items"
         )
     return (*found, *_known_classes(known, data, "trained"))
 

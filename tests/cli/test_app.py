@@ -176,7 +176,9 @@ class TestUse:
         assert "5-way 1-shot accuracy" in output
         assert "split photos" in output
         assert "seed 0" in output
-        assert re.search(r"warning: \d+ of the 72 items of photos were trained on", output)
+        assert re.search(
+            r"warning: \d+ of the 72 items of photos were trained or validated on", output
+        )
 
     def test_evaluate_as_json(self, model: Path, photos: Path) -> None:
         found = json.loads(

@@ -25,7 +25,7 @@ def test_episode_marks_right_and_wrong() -> None:
     shown = [axes for axes in _all_axes(canvas) if axes.images]
     assert len(shown) == 7
     notes = {axes.get_title(): axes for axes in shown if axes.get_title()}
-    assert sorted(axes.get_title() for axes in shown) == ["", "", "", "✓", "✓", "✓", "✗ is 2"]
+    assert sorted(axes.get_title() for axes in shown) == ["1", "2", "3", "✓", "✓", "✓", "✗ is 2"]
     wrong = notes["✗ is 2"]
     np.testing.assert_array_equal(np.asarray(wrong.images[0].get_array()), queries[1])
     assert wrong.spines["left"].get_edgecolor() == to_rgba(pictures.WRONG)

@@ -9,12 +9,13 @@ SAME, DIFFERENT, ERROR, TOO_CLOSE, INTERRUPTED = 0, 1, 2, 3, 130
 def main() -> None:
     """Run the command that the program's arguments name, and exit."""
     from gemel.cli.app import app
-    from gemel.errors import GemelError
+    from gemel.errors import BadItemsError, GemelError
 
     try:
         app()
     except GemelError as error:
-        print(f"gemel: {error}", file=sys.stderr)
+        told = error.listing() if isinstance(error, BadItemsError) else str(error)
+        print(f"gemel: {told}", file=sys.stderr)
         sys.exit(ERROR)
     except OSError as error:
         print(f"gemel: {error}; check the path, its folder, and the room there", file=sys.stderr)

@@ -23,6 +23,7 @@ app = typer.Typer(
 
 gallery.register(app)
 
+NEGATIVE = {"ignore_unknown_options": True}  # so that an item may be "-1,2"
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that gemel wrote.")]
 Seed = Annotated[int, typer.Option(help="Decides every random draw.", min=0)]
@@ -144,7 +145,12 @@ def train(
     augment: Annotated[bool, typer.Option(help="Warp the images while training.")] = True,
     views: Annotated[int, typer.Option(help="Warped views averaged to one embedding.")] = 1,
     validation: Annotated[
-        float, typer.Option(help="The share of classes held out; 0 for none.", min=0, max=0.9)
+        float,
+        typer.Option(
+            help="The share held out, of the classes if there are enough, else of their items.",
+            min=0,
+            max=0.9,
+        ),
     ] = 0.1,
     by_item: Annotated[
         bool, typer.Option("--by-item", help="Hold out items of known classes, not whole classes.")
@@ -334,7 +340,7 @@ def calibrate(
     typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else f"{found}\nsaved in {model}")
 
 
-@app.command()
+@app.command(context_settings=NEGATIVE)
 def compare(
     model: Model,
     left: Annotated[str, typer.Argument(metavar="A", help="One item: an image, or numbers.")],
@@ -372,7 +378,7 @@ def compare(
     raise typer.Exit(statuses[found.verdict])
 
 
-@app.command()
+@app.command(context_settings=NEGATIVE)
 def embed(
     model: Model,
     files: Annotated[

@@ -83,7 +83,9 @@ def run(request: Request) -> None:
         recipe.input, recipe.encoder, recipe.metric, seed=request.seed, views=request.views
     )
     say = typer.echo if fabric.is_global_zero else _silent
-    _introduce(say, data, held, recipe.reasons)
+    _introduce(say, data, kept, held, recipe.reasons)
+    if request.resume and not path_for(request.out).exists():
+        say(f"there is nothing to resume at {path_for(request.out)}: it begins anew")
     try:
         done = fit(
             model,
@@ -116,10 +118,12 @@ def run(request: Request) -> None:
     say(f"wrote {request.out}; next: gemel evaluate {request.out} DATA")
 
 
-def _introduce(say: Any, data: Any, held: Any, reasons: dict[str, str]) -> None:
+def _introduce(say: Any, data: Any, kept: Any, held: Any, reasons: dict[str, str]) -> None:
     say(repr(data))
     what = "nothing" if held is None else repr(held)
     say(f"held out for validation: {what}")
+    if held is not None and set(getattr(kept, "classes", ())) & set(getattr(held, "classes", ())):
+        say("  of known classes: the validation figure does not say how unseen ones are told apart")
     for part, reason in reasons.items():
         say(f"  {part:<13} {reason}")
 

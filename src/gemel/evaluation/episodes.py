@@ -227,9 +227,10 @@ class _Table:
             )
         else:
             found = f"{best[largest]} of {len(self.counts)} have"
+        across = ", or classes of all groups: within_groups=False" if best[1:] else ""
         return (
             f"{ways} ways need {ways} classes of {need}; {found}. "
-            "Take fewer ways or shots, or more items"
+            f"Take fewer ways or shots, or more items{across}"
         )
 
     def draw_items(

@@ -33,6 +33,7 @@ class Episode:
         queries: pictures [H, W].
         answers: for each query, the way it was given to.
         truths: for each query, the way it belongs to.
+        names: what each way is called; default: 1, 2, 3...
     """
 
     title: str
@@ -40,6 +41,11 @@ class Episode:
     queries: Sequence[Picture]
     answers: Sequence[int]
     truths: Sequence[int]
+    names: Sequence[str] = ()
+
+    def name(self, way: int) -> str:
+        """What a way is called."""
+        return self.names[way] if self.names else str(way + 1)
 
 
 def draw_episodes(episodes: Sequence[Episode], title: str) -> Canvas:
@@ -70,13 +76,16 @@ def draw_episodes(episodes: Sequence[Episode], title: str) -> Canvas:
         )
         for axes in grid.flat:
             axes.axis("off")
-        for axes, picture in zip(grid[0], episode.references, strict=False):
-            _show(axes, picture, GREY, 0.8)
+        for way, picture in enumerate(episode.references):
+            _show(grid[0, way], picture, GREY, 0.8)
+            grid[0, way].set_title(episode.name(way), fontsize=7, color=GREY, pad=1.5)
         used = [1] * ways
         for picture, answer, truth in zip(
             episode.queries, episode.answers, episode.truths, strict=True
         ):
-            _query(grid[used[answer], answer], picture, answer, truth)
+            right = answer == truth
+            note = "✓" if right else f"✗ is {episode.name(truth)}"
+            _query(grid[used[answer], answer], picture, note, RIGHT if right else WRONG)
             used[answer] += 1
     return canvas
 
@@ -145,11 +154,8 @@ def _depth(episode: Episode) -> int:
     return int(np.bincount(np.asarray(episode.answers), minlength=1).max())
 
 
-def _query(axes: Axes, picture: Picture, answer: int, truth: int) -> None:
-    right = answer == truth
-    colour = RIGHT if right else WRONG
+def _query(axes: Axes, picture: Picture, note: str, colour: str) -> None:
     _show(axes, picture, colour, 2.0)
-    note = "✓" if right else f"✗ is {truth + 1}"
     axes.set_title(note, fontsize=7, color=colour, pad=1.5)
 
 

@@ -49,7 +49,12 @@ def headlines(evaluation: Evaluation) -> list[tuple[Figure, str]]:
 
 
 def _mix(evaluation: Evaluation) -> str:
-    same, different = evaluation.verification.same_count, evaluation.verification.different_count
+    judged = evaluation.verification
+    same, different = judged.same_count, judged.different_count
+    if judged.accuracy is not None and judged.accuracy.count < same + different:
+        return (
+            f"It is of as many different pairs as same ones, {judged.accuracy.count // 2:,} each."
+        )
     return f"{100 * same / (same + different):.0f} % of them are the same."
 
 
