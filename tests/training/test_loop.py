@@ -226,7 +226,9 @@ class TestStopping:
         assert done.stopped == "no better figure"
         assert done.steps < 200
         assert done.validation == max(figures)
-        assert max(i for i, f in enumerate(figures) if f == max(figures)) == len(figures) - 3
+        best = max(i for i, f in enumerate(figures) if f == max(figures))
+        assert len(figures) - 1 - best >= 2
+        assert done.steps >= 100  # fewer show nothing
         again = Validator(model, *read_items(model.input, held), seed=0)
         assert again.figure() == done.validation
 

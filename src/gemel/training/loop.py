@@ -40,6 +40,7 @@ from gemel.training.validation import Read, Validator, hold_out, read_both
 from gemel.training.watch import Watch
 
 RECORD_EVERY = 10
+FEWEST_STEPS = 100  # before which no run is stopped early
 MOST_RECORDS = 200
 """How many records of its training a model keeps: a curve needs no more."""
 INTERRUPTED = "interrupt"
@@ -109,7 +110,8 @@ def fit(
         minutes: this long. Default: 5 minutes. The rate follows the budget.
         rate: the peak rate of AdamW, warmed up over 5 % of the run, then lowered by a cosine.
         weight_decay: of weights with two or more axes.
-        patience: stop after this many validations without a better figure; None never stops.
+        patience: stop after this many validations without a better figure, and 100 steps or more;
+            None never stops.
         validations: how many times the validation figure is computed over the budget.
         seed: decides every random draw. With a budget of steps or epochs, the same seed gives
             the same weights to the bit on the same machine.
@@ -235,12 +237,18 @@ class _Run:
                     state.history.append(record)
                     reporter.record(record)
                 reporter.step(min(spent, 1.0), value)
-                if self.patience is not None and state.since_best >= self.patience:
+                if self._is_enough():
                     return "no better figure"
                 if asked:
                     return INTERRUPTED
                 self.keeper.save_if_due(state)
         return "budget"
+
+    def _is_enough(self) -> bool:
+        """Whether patience has run out; in a short budget a few steps do not show it."""
+        state = self.state
+        waited = self.patience is not None and state.since_best >= self.patience
+        return waited and state.step >= FEWEST_STEPS
 
     def _validate(self, record: Record) -> None:
         """Put the validation figure in the record, and keep the weights if it is the best."""
