@@ -8,7 +8,7 @@ from gemel.embedded import Embedded
 from gemel.evaluation.calibration import Calibration, fit_calibration
 from gemel.evaluation.false_accepts import checked_rate, pairs_needed
 from gemel.inputs import read_items
-from gemel.items import Indices, Items, Pairs, identities
+from gemel.items import Indices, Items, Pairs
 from gemel.leaks import digests, marks, warn_of_training
 from gemel.model import Siamese
 from gemel.trials import many_different_pairs, most_pairs
@@ -60,7 +60,7 @@ def calibrate(
     if isinstance(known, Pairs):
         check_sense(known, content=items)
         left, right, same = known.left, known.right, known.same
-        identity = identities(known.left, known.right, known.same, len(known.values))
+        identity = known.identities
     else:
         left, right, same = _drawn_pairs(known, model, rate, seed)
         identity = known.class_ids

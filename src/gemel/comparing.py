@@ -19,7 +19,7 @@ from gemel.inputs import read_items
 from gemel.items import Indices, Items, Pairs
 from gemel.measure import Evaluation, Judged, evaluate
 from gemel.model import Siamese
-from gemel.trials import default_ways, draw_item_episodes, gallery_and_probes
+from gemel.trials import draw_item_episodes, gallery_and_probes
 
 LEVEL = 0.05
 """The chance of calling alike models different in any figure that is let happen."""
@@ -194,17 +194,11 @@ def _episodes(
     seed: int,
 ) -> PairedComparison:
     """The credits of both models on the episodes that `evaluate` draws."""
-    inside = within_groups and items.groups is not None
     drawn = draw_item_episodes(
-        items,
-        ways=default_ways(items, within_groups=inside, shots=shots) if ways is None else ways,
-        shots=shots,
-        trials=trials,
-        within_groups=inside,
-        seed=seed,
+        items, ways=ways, shots=shots, trials=trials, within_groups=within_groups, seed=seed
     )
     first, second = (one_shot_credit(drawn, one.comparison(shots)) for one in both)
-    groups = items.groups if inside else None
+    groups = items.groups if within_groups else None
     return compare_paired(
         first,
         second,

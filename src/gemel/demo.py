@@ -141,10 +141,13 @@ def _closing(out: Path) -> str:
 
 def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None:
     shown, curves = [], {}
+    seen = {
+        name: Embedded(model, read_items(model.input, items)[1]) for name, items in tests.items()
+    }
     for name, items in tests.items():
-        shown.append(_episode(model, items, name.split(",")[0], seed))
+        shown.append(_episode(seen[name], items, name.split(",")[0], seed))
         left, right, same = trials.item_pairs(items, seed=seed)
-        distance = Embedded(model, read_items(model.input, items)[1]).distances(left, right)
+        distance = seen[name].distances(left, right)
         judged = verification(
             distance,
             same,
@@ -158,13 +161,13 @@ def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None
     title = "From one reference each (top row): what is this?"
     pictures.save(pictures.draw_episodes(shown, title), out / PICTURE)
     pictures.save(pictures.draw_roc(curves, "Are these two the same? Unseen classes"), out / ROC)
-    digits = tests["real handwritten digits, 10-way"]
-    points = flat_map(model.embed(digits).numpy(), seed)
+    digits = "real handwritten digits, 10-way"
+    points = flat_map(seen[digits].vectors(), seed)
     title = "Real digits as the network sees them; none was trained on"
-    pictures.save(pictures.draw_map(points, digits.labels.tolist(), title), out / MAP)
+    pictures.save(pictures.draw_map(points, tests[digits].labels.tolist(), title), out / MAP)
 
 
-def _episode(model: Siamese, items: Items, title: str, seed: int) -> pictures.Episode:
+def _episode(embedded: Embedded, items: Items, title: str, seed: int) -> pictures.Episode:
     """One support set, asked twice for each way, as a picture."""
     ways, queries = 10, 20
     drawn: Episodes = trials.draw_item_episodes(
@@ -173,12 +176,11 @@ def _episode(model: Siamese, items: Items, title: str, seed: int) -> pictures.Ep
         shots=1,
         trials=queries,
         queries=2,
-        within_groups=items.groups is not None,
+        within_groups=True,
         seed=seed,
     )
     support, asked = drawn.support[0, :, 0], drawn.query
-    embeddings = model.embed(items.take(np.concatenate([support, asked])))
-    distances = model.distances(embeddings[ways:], embeddings[:ways])  # [queries, ways]
+    distances = embedded.to_some(asked, support)  # [queries, ways]
 
     plain = inputs.Images(DRAWN, channels=1, light_on_dark=True)
 

@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 
 from gemel.evaluation import Compare, nearest_support, prototypes
 from gemel.inputs import AnyPrepared
-from gemel.inputs.reading import SIDES
-from gemel.items import Indices, Side
+from gemel.items import SIDES, Indices, Side
 from gemel.model import Siamese
 
 AT_ONCE = 65_536  # pairs of embeddings measured at a time

@@ -16,6 +16,7 @@ from gemel.errors import DataError, Problem, SettingsError
 
 Kind = Literal["images", "numbers"]
 Side = Literal["left", "right"]
+SIDES: tuple[Side, Side] = ("left", "right")
 Indices = NDArray[np.int64]
 Texts = NDArray[np.character]  # np.str_ has a dtype for each length, and beartype wants it equal
 
@@ -225,6 +226,11 @@ class Pairs:
         kinds = " and ".join(dict.fromkeys([self.kind_of("left"), self.kind_of("right")]))
         return f"<Pairs {self.name!r}: {count} of {len(self.values)} {kinds}>"
 
+    @cached_property
+    def identities(self) -> Indices:
+        """[N] the identity of each item: items joined by `same` pairs are one."""
+        return identities(self.left, self.right, self.same, len(self.values))
+
     def kind_of(self, side: Side) -> Kind:
         """What the items of one side are."""
         return self.right_kind if side == "right" and self.right_kind is not None else self.kind
@@ -278,7 +284,7 @@ class Pairs:
                 one kind.
         """
         _check_fraction(fraction)
-        identity = identities(self.left, self.right, self.same, len(self.values))
+        identity = self.identities
         count = int(identity.max(initial=-1)) + 1
         order = np.random.default_rng(seed).permutation(count)
         in_first = np.zeros(count, dtype=bool)

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from gemel.errors import EvaluationError, SettingsError
 from gemel.inputs import AnyInput, AnyPrepared, Images, Input, Numbers, Prepared, Sides, read_items
-from gemel.inputs.reading import SIDES
-from gemel.items import Indices, Items, Kind, Pairs, Side
+from gemel.items import SIDES, Indices, Items, Kind, Pairs, Side
 
 Digests = Int[NDArray[np.int64], "_"]
 Couples = Int[NDArray[np.int64], "_ 2"]

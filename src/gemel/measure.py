@@ -1,5 +1,6 @@
 """A model measured on items it has not seen: embed once, then the figures of `evaluation`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,12 +28,12 @@ from gemel.evaluation import (
     verification_by_group,
 )
 from gemel.evaluation.reliability import calibration_error
+from gemel.evaluation.verification import FALSE_ACCEPT_RATES
 from gemel.inputs import AnyPrepared, read_items
-from gemel.items import Indices, Items, Pairs, identities
+from gemel.items import Indices, Items, Pairs
 from gemel.leaks import digests, refuse_calibrated, warn_of_training
 from gemel.model import Siamese
 from gemel.trials import (
-    default_ways,
     draw_item_episodes,
     gallery_and_probes,
     item_pairs,
@@ -41,6 +42,8 @@ from gemel.trials import (
 )
 
 FOLDS = 10
+JudgedPairs = tuple[Indices, Indices, NDArray[np.bool_]]
+"""Left, right and same, [M] each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +73,7 @@ class Judged:
         In a table of pairs, items that `same` pairs join are one identity.
         """
         data = self.data
-        known = (
-            identities(data.left, data.right, data.same, len(data.values))
-            if isinstance(data, Pairs)
-            else data.class_ids
-        )
+        known = data.identities if isinstance(data, Pairs) else data.class_ids
         return known[self.left], known[self.right]
 
 
@@ -183,9 +182,10 @@ def evaluate(
             items of a judged pair are among those that the model was calibrated on.
     """
     known, prepared = read_items(model.input, data, skip_bad=skip_bad)
-    warnings = _leaks(model, known, prepared, seed)
+    pairs = _pairs_to_judge(model, known, seed)
+    warnings = _leaks(model, known, prepared, pairs)
     embedded = Embedded(model, prepared)
-    judged = _judge(embedded, known, seed)
+    judged = Judged(known, embedded, *pairs, embedded.distances(*pairs[:2]))
     verified = _verify(judged, seed)
     items = known if isinstance(known, Items) else None
     search = None if model.is_joint else items  # every two items would be a run of the network
@@ -233,9 +233,9 @@ def identify_of(embedded: Embedded, items: Items, *, seed: int) -> Identificatio
 
 
 def _leaks(
-    model: Siamese, data: Items | Pairs, prepared: AnyPrepared, seed: int
+    model: Siamese, data: Items | Pairs, prepared: AnyPrepared, pairs: JudgedPairs
 ) -> tuple[str, ...]:
-    """What of `data` the model was trained or calibrated on, in words.
+    """What of `data`, and of the `pairs` to judge, was trained or calibrated on, in words.
 
     A threshold may have been fitted where no calibration is set: what a model was calibrated on
     counts for either. Without both, the distances alone are judged, and these were not fitted.
@@ -250,9 +250,7 @@ def _leaks(
     found: tuple[str, ...] = ()
     fitted = model.calibration is not None or model.threshold is not None
     if fitted and model.calibrated_on is not None:
-        # the pairs that `_judge` will judge, looked at before the work of embedding is done
-        left, right, _ = _pairs_to_judge(model, data, seed)
-        found += refuse_calibrated(model.calibrated_on, data, items, left, right)
+        found += refuse_calibrated(model.calibrated_on, data, items, *pairs[:2])
     if model.trained_on is not None:
         found += warn_of_training(model.trained_on, data, items)
     return found
@@ -295,14 +293,13 @@ def one_shot_of(
     seed: int = 0,
 ) -> Figure:
     """`one_shot` of items that are embedded already, row by row as in `items`."""
-    inside = within_groups and items.groups is not None
-    ways = ways if ways is not None else default_ways(items, within_groups=inside, shots=shots)
     episodes = draw_item_episodes(
-        items, ways=ways, shots=shots, trials=trials, within_groups=inside, seed=seed
+        items, ways=ways, shots=shots, trials=trials, within_groups=within_groups, seed=seed
     )
     credit = one_shot_credit(episodes, embedded.comparison(shots))
-    where = " within groups" if inside else ""
-    groups = items.groups if inside else None
+    groups = items.groups if within_groups else None
+    where = "" if groups is None else " within groups"
+    ways = episodes.support.shape[1]
     return accuracy(
         credit,
         name=f"{ways}-way {shots}-shot accuracy{where}",
@@ -340,20 +337,12 @@ def lake(model: Siamese, runs: Any) -> Figure:
     )
 
 
-def _pairs_to_judge(
-    model: Siamese, data: Items | Pairs, seed: int
-) -> tuple[Indices, Indices, NDArray[np.bool_]]:
-    """Left, right and same [M]: those of a table, or drawn."""
+def _pairs_to_judge(model: Siamese, data: Items | Pairs, seed: int) -> JudgedPairs:
+    """Those of a table, or drawn."""
     if isinstance(data, Pairs):
         return data.left, data.right, data.same
     most = most_pairs(model)
     return many_different_pairs(data, same=most, different=most, seed=seed)
-
-
-def _judge(embedded: Embedded, data: Items | Pairs, seed: int) -> Judged:
-    """The pairs of a table, or pairs drawn from items, and their distances."""
-    left, right, same = _pairs_to_judge(embedded.model, data, seed)
-    return Judged(data, embedded, left, right, same, embedded.distances(left, right))
 
 
 def _verify(judged: Judged, seed: int) -> Verification:
@@ -361,7 +350,11 @@ def _verify(judged: Judged, seed: int) -> Verification:
     threshold = judged.embedded.model.threshold
     left, right = judged.identities
 
-    def over(pairs: NDArray[np.int64], threshold: float | None) -> Verification:
+    def over(
+        pairs: NDArray[np.int64],
+        threshold: float | None,
+        rates: Sequence[float] = FALSE_ACCEPT_RATES,
+    ) -> Verification:
         return verification(
             judged.distance[pairs],
             judged.same[pairs],
@@ -370,6 +363,7 @@ def _verify(judged: Judged, seed: int) -> Verification:
             right_identity=right[pairs],
             split=judged.data.name,
             seed=seed,
+            false_accept_rates=rates,
         )
 
     every = np.arange(len(judged.same))
@@ -377,7 +371,7 @@ def _verify(judged: Judged, seed: int) -> Verification:
     each = min(map(len, kinds))
     if threshold is None or isinstance(judged.data, Pairs) or len(every) == 2 * each:
         return over(every, threshold)
-    accuracy = over(np.concatenate([kind[:each] for kind in kinds]), threshold).accuracy
+    accuracy = over(np.concatenate([kind[:each] for kind in kinds]), threshold, ()).accuracy
     return replace(over(every, None), accuracy=accuracy, threshold=threshold)
 
 

@@ -17,8 +17,7 @@ from gemel.encoders import Joint, Sides
 from gemel.errors import SettingsError
 from gemel.evaluation.calibration import Calibration
 from gemel.inputs import AnyInput, Input, Prepared, input_of, prepare, read_items
-from gemel.inputs.reading import SIDES
-from gemel.items import Indices, Items, Side
+from gemel.items import SIDES, Indices, Items, Side
 from gemel.leaks import Marks
 from gemel.metrics import Metric, NoMetric
 

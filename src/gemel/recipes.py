@@ -12,8 +12,7 @@ from torch import nn
 from gemel import encoders, inputs, metrics
 from gemel.data.pictures import read_picture
 from gemel.errors import DataError, SettingsError
-from gemel.inputs.reading import SIDES
-from gemel.items import Indices, Items, Pairs, Side
+from gemel.items import SIDES, Indices, Items, Pairs, Side
 from gemel.training.objective import Loss, default_loss, default_sampler
 from gemel.training.step import Augment, Warp
 
@@ -105,7 +104,7 @@ def choose(
         for side in (SIDES if two_kinds else SIDES[:1])
     ]
     metric = metrics.NoMetric() if joint else metric if metric is not None else metrics.Cosine()
-    made = _compose(comparer, [encoder or side.encoder for side in sides])
+    made = _compose(comparer, [side.encoder if encoder is None else encoder for side in sides])
     loss = loss if loss is not None else default_loss(data, metric, _length_of(made))
     warps = {side: part.augment for side, part in zip(SIDES, sides, strict=False)}
     reasons = {"input": "; ".join(side.reason for side in sides)}

@@ -18,7 +18,7 @@ MOST_JOINT_PAIRS = 2_000
 def draw_item_episodes(
     items: Items,
     *,
-    ways: int,
+    ways: int | None,
     shots: int,
     trials: int,
     within_groups: bool,
@@ -27,16 +27,19 @@ def draw_item_episodes(
 ) -> Episodes:
     """Episodes of `items`; where a drawer is known, references are by one and the query by another.
 
+    Without `ways` there are `default_ways`; `within_groups` counts where there are groups.
+
     Raises:
         EvaluationError: too few classes have enough items.
     """
+    inside = within_groups and items.groups is not None
     return draw_episodes(
         items.class_ids,
-        ways=ways,
+        ways=default_ways(items, within_groups=inside, shots=shots) if ways is None else ways,
         shots=shots,
         trials=trials,
         groups=items.groups,
-        within_groups=within_groups,
+        within_groups=inside,
         drawers=items.details.get("drawer") if shots == 1 and queries is None else None,
         queries=queries,
         seed=seed,

@@ -11,13 +11,12 @@ import numpy as np
 from gemel.checks import check_both_kinds, refuse_flipped, settle
 from gemel.data.numbers import numbers_in
 from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
-from gemel.items import Kind, Pairs, Side
+from gemel.items import SIDES, Kind, Pairs, Side
 
 _EXPECTED = (
     "left,right,same (paths of pictures, or cells of numbers such as '0.1 0.2'); "
     "a side of numbers may be columns: left_1,...,left_F,right_1,...,right_F,same"
 )
-_SIDES: tuple[Side, Side] = ("left", "right")
 _SAME = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -134,7 +133,7 @@ class _Reader:
 
 def _readers(table: Table) -> dict[Side, _Reader]:
     """How both sides are read, by the header and the cells."""
-    readers: dict[Side, _Reader] = {side: _Reader.of(table, side) for side in _SIDES}
+    readers: dict[Side, _Reader] = {side: _Reader.of(table, side) for side in SIDES}
     columns = [column for reader in readers.values() for column in reader.columns]
     both = all(reader.columns for reader in readers.values())
     if not both or set(table.header) != {"same", *columns}:
@@ -169,7 +168,7 @@ def _picture_side(table: Table, row: Row, side: str) -> _Side:
 
 
 def _pair(row: Row, readers: dict[Side, _Reader], bad: BadRows) -> _Pair:
-    left, right = (readers[side](row) for side in _SIDES)
+    left, right = (readers[side](row) for side in SIDES)
     for fault in dict.fromkeys((*left.faults, *right.faults)):
         bad.add(row.number, *fault)
     given = row.cells["same"]
@@ -184,7 +183,7 @@ def _pair(row: Row, readers: dict[Side, _Reader], bad: BadRows) -> _Pair:
 
 
 def _check_lengths(pairs: Sequence[_Pair], readers: dict[Side, _Reader], bad: BadRows) -> None:
-    sides = [side for side in _SIDES if readers[side].kind == "numbers"]
+    sides = [side for side in SIDES if readers[side].kind == "numbers"]
     lengths = {pair.number: [getattr(pair, side).length for side in sides] for pair in pairs}
     usual = [Counter(column).most_common(1)[0][0] for column in zip(*lengths.values(), strict=True)]
     for number, found in lengths.items():

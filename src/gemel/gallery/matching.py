@@ -90,10 +90,7 @@ class EmbeddingMatcher:
             with self._model.evaluating():
                 rows = self._worth_measuring(query[0].numpy(), top)
             kept = self._store.lookup(self._ids[rows].tolist())
-        best: dict[str, Match] = {}
-        for match in self._measured(query, kept):
-            best.setdefault(match.identity, match)
-        return list(best.values())[:top]
+        return _one_each(self._measured(query, kept), top)
 
     def measure(self, item: Prepared, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
@@ -126,11 +123,7 @@ class EmbeddingMatcher:
                 distances = model.metric(left.expand(len(kept), -1), right).tolist()
             else:  # a product of matrices sums in another order than that of one row
                 distances = [float(model.metric(left, row[None])) for row in right]
-        matches = [
-            Match(one.id, one.identity, distance)
-            for one, distance in zip(kept, distances, strict=True)
-        ]
-        return sorted(matches, key=lambda match: (match.distance, match.reference))
+        return _in_order(kept, distances)
 
     def _worth_measuring(
         self, query: "np.ndarray[tuple[int], np.dtype[np.float32]]", top: int
@@ -219,10 +212,7 @@ class PairMatcher:
                     f"the gallery has {len(ids):,} references; a joint comparer is asked about "
                     f"{ONE_BY_ONE:,} at most, one by one: train a twin, which has embeddings"
                 )
-            best: dict[str, Match] = {}
-            for match in self.measure(item, ids):
-                best.setdefault(match.identity, match)
-        return list(best.values())[:top]
+            return _one_each(self.measure(item, ids), top)
 
     def measure(self, item: Prepared, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
@@ -232,15 +222,27 @@ class PairMatcher:
                 return []
             read = read_originals(self._model, self._store, [one.id for one in kept])
         distances = self._model.pair_distances(item.take(np.zeros(len(kept), np.int64)), read)
-        matches = [
-            Match(one.id, one.identity, distance)
-            for one, distance in zip(kept, distances.tolist(), strict=True)
-        ]
-        return sorted(matches, key=lambda match: (match.distance, match.reference))
+        return _in_order(kept, distances.tolist())
 
     def problems(self) -> list[str]:
         """Nothing: all is read anew every time."""
         return []
+
+
+def _in_order(kept: Sequence[Kept], distances: Sequence[float]) -> list[Match]:
+    """References and their distances, the nearest first; of equal ones the oldest."""
+    matches = [
+        Match(one.id, one.identity, distance) for one, distance in zip(kept, distances, strict=True)
+    ]
+    return sorted(matches, key=lambda match: (match.distance, match.reference))
+
+
+def _one_each(matches: Sequence[Match], top: int) -> list[Match]:
+    """Of matches in order the first of each identity, `top` at most."""
+    best: dict[str, Match] = {}
+    for match in matches:
+        best.setdefault(match.identity, match)
+    return list(best.values())[:top]
 
 
 def read_originals(model: Siamese, store: Store, references: Sequence[int]) -> Prepared:

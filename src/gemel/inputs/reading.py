@@ -6,9 +6,8 @@ from gemel.errors import BadItemsError, Problem, SettingsError
 from gemel.inputs.prepared import Prepared, prepare
 from gemel.inputs.protocol import Input
 from gemel.inputs.sides import AnyInput, PreparedSides, Sides, input_of
-from gemel.items import Indices, Items, Pairs, Side
+from gemel.items import SIDES, Indices, Items, Pairs, Side
 
-SIDES: tuple[Side, Side] = ("left", "right")
 AnyPrepared = Prepared | PreparedSides
 
 

@@ -71,7 +71,7 @@ def _what_it_is(model: Siamese) -> str:
 
 def _kinds(model: Siamese) -> str:
     from gemel.inputs import input_of
-    from gemel.inputs.reading import SIDES
+    from gemel.items import SIDES
 
     kinds = dict.fromkeys(input_of(model.input, side).kind for side in SIDES)
     words = {"images": "images", "numbers": "rows of numbers"}

@@ -12,7 +12,7 @@ from gemel.reports.asked import Asked
 from gemel.reports.html import EMPTY, Html, join, name_of, tag
 from gemel.reports.page import rests_on, with_interval
 from gemel.reports.portraits import Portraits
-from gemel.trials import default_ways, draw_item_episodes
+from gemel.trials import draw_item_episodes
 
 LOOKED_AT = 60
 """How many episodes are looked through for right and wrong ones."""
@@ -42,16 +42,12 @@ class Answer:
 
 def same_episodes(items: Items, asked: Asked) -> Episodes:
     """The episodes that `evaluate` measured, drawn again with the same seed."""
-    inside = asked.within_groups and items.groups is not None
-    ways = asked.ways
-    if ways is None:
-        ways = default_ways(items, within_groups=inside, shots=asked.shots)
     return draw_item_episodes(
         items,
-        ways=ways,
+        ways=asked.ways,
         shots=asked.shots,
         trials=asked.trials,
-        within_groups=inside,
+        within_groups=asked.within_groups,
         seed=asked.seed,
     )
 

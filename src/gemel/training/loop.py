@@ -17,8 +17,7 @@ from gemel import storage
 from gemel.checks import check_sense
 from gemel.errors import Problem, SettingsError, TrainingError
 from gemel.inputs import input_of
-from gemel.inputs.reading import SIDES
-from gemel.items import Items, Pairs
+from gemel.items import SIDES, Items, Pairs
 from gemel.leaks import Marks, digests, marks
 from gemel.model import Siamese
 from gemel.sampling import Sampler

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gemel.errors import SettingsError
-from gemel.inputs.reading import SIDES
-from gemel.items import Indices, Items, Pairs
+from gemel.items import SIDES, Indices, Items, Pairs
 from gemel.losses import (
     Contrastive,
     HammingTriplet,

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from gemel.errors import NonFiniteLossError
 from gemel.inputs import AnyPrepared, input_of
-from gemel.inputs.reading import SIDES
-from gemel.items import Indices, Side
+from gemel.items import SIDES, Indices, Side
 from gemel.model import Siamese
 from gemel.sampling import Batch, Sampler
 from gemel.training.budget import rate_at
