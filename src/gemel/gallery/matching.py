@@ -113,7 +113,7 @@ class EmbeddingMatcher:
         return found
 
     def _measured(self, query: torch.Tensor, kept: Sequence[Kept]) -> list[Match]:
-        """Every distance as `compare` has it, to the bit."""
+        """Every distance as `compare` has it."""
         model = self._model
         vectors = np.frombuffer(b"".join(one.embedding for one in kept), dtype="<f4")
         right = torch.tensor(vectors).reshape(len(kept), model.dim).to(model.device)

@@ -46,7 +46,7 @@ class Candidate:
     Attributes:
         identity: its name.
         reference: the number of the nearest reference.
-        distance: that of `model.compare(item, reference)`, to the bit; lower is more alike.
+        distance: that of `model.compare(item, reference)`; lower is more alike.
         probability: of the two being the same, at the calibration's prior; None without one.
         verdict: what the two are; None where the model has no threshold.
     """
