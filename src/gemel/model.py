@@ -236,7 +236,7 @@ class Siamese(nn.Module):
                 batch = self._filled(given, prepared, rows)
                 views = given.views(batch, self.views) if self.views > 1 else batch[None]  # type: ignore[attr-defined]
                 each = self._normalised(encoder(views.flatten(0, 1)))
-                out[rows] = each.unflatten(0, views.shape[:2]).mean(0)[: len(rows)].cpu()
+                out[rows] = each.reshape(*views.shape[:2], -1).mean(0)[: len(rows)].cpu()
         return out
 
     def pair_distances(self, left: Prepared, right: Prepared) -> Float[Tensor, " pairs"]:

@@ -25,7 +25,10 @@ from gemel.gallery.matching import (
     Match,
     Matcher,
     PairMatcher,
+    Query,
+    queries,
     read_originals,
+    read_query,
 )
 from gemel.gallery.records import (
     Candidate,
@@ -40,7 +43,7 @@ from gemel.gallery.records import (
 )
 from gemel.gallery.sqlite import SqliteStore
 from gemel.gallery.store import Facts, Store
-from gemel.inputs import Prepared, input_of, prepare
+from gemel.inputs import Prepared, input_of
 from gemel.items import Items
 from gemel.model import Siamese
 
@@ -206,9 +209,15 @@ class Gallery:
             GalleryError: a name or note that cannot be; an embedding that is not finite; or the
                 file cannot be written.
         """
+        return self.enrol_if_new(identity, item, note=note)[0]
+
+    def enrol_if_new(
+        self, identity: str, item: Any, *, note: str | None = None
+    ) -> tuple[int, bool]:
+        """`enrol`, which also says whether the reference is new."""
         origin = str(fspath(item)) if isinstance(item, str | PathLike) else "the item"
         raw = Raw(checked_name(identity), item, origin, checked_note(note))
-        return enrol_block(self.model, self._store, [raw])[0][0][0]
+        return enrol_block(self.model, self._store, [raw])[0][0]
 
     def enrol_items(
         self, items: Items, *, skip_bad: bool = False, progress: Progress | None = None
@@ -297,7 +306,7 @@ class Gallery:
         """
         if top < 1:
             raise SettingsError(f"`top` must be 1 or more; got {top}")
-        return tuple(map(self._candidate, self._matcher.nearest(self._read(item), top)))
+        return tuple(map(self._candidate, self._matcher.nearest(self._query(item), top)))
 
     def identify(self, item: Any, top: int = 5) -> Identification:
         """Who an item is, among all who are enrolled; or nobody we know.
@@ -306,7 +315,7 @@ class Gallery:
         reference the same: see `Siamese.compare` and `gemel.calibrate`.
 
         Args:
-            item: as the model's input takes it.
+            item: as the model's input takes it; or one of `queries`.
             top: how many candidates to name.
 
         Raises:
@@ -332,8 +341,19 @@ class Gallery:
             GalleryError: there is no such identity, or the item's embedding is not finite.
         """
         name = checked_name(identity)
-        match = self._matcher.measure(self._read(item), self._references_of(name))[0]
+        match = self._matcher.measure(self._query(item), self._references_of(name))[0]
         return Verification(name, match.reference, self._comparison(match.distance))
+
+    def queries(self, items: Sequence[Prepared]) -> Sequence[Query]:
+        """Items to ask about, embedded as one batch: `identify` and the others take each.
+
+        Args:
+            items: what `gemel.gallery.read_query` made of each.
+
+        Raises:
+            GalleryError: an embedding is not finite.
+        """
+        return queries(self.model, items)
 
     def list(self, search: str | None = None) -> tuple[Entry, ...]:
         """All identities by name, or those whose names hold `search`, in any case."""
@@ -400,10 +420,8 @@ class Gallery:
         found = self._store.problems()
         return tuple(found or self._matcher.problems())
 
-    def _read(self, item: Any) -> Prepared:
-        return prepare(
-            input_of(self.model.input, "left"), [item], None, name="what was asked about"
-        )
+    def _query(self, item: Any) -> Query:
+        return item if isinstance(item, Query) else self.queries([read_query(self.model, item)])[0]
 
     def _references_of(self, name: str) -> Sequence[int]:
         references = self._store.of_identity(name)
