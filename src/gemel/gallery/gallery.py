@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from gemel.comparison import Comparison
-from gemel.errors import GalleryError, SettingsError
+from gemel.errors import (
+    GalleryError,
+    NameTakenError,
+    NotEnrolledError,
+    OtherModelError,
+    SettingsError,
+)
 from gemel.gallery import exchange
 from gemel.gallery.enrolling import (
     Progress,
@@ -66,7 +72,7 @@ class Gallery:
         exact_up_to: how many references are searched exactly.
 
     Raises:
-        GalleryError: the gallery belongs to another model.
+        OtherModelError: the gallery belongs to another model.
         SettingsError: a joint comparer, without `one_by_one` or without kept originals.
     """
 
@@ -79,7 +85,7 @@ class Gallery:
         exact_up_to: int = EXACT_UP_TO,
     ) -> None:
         if store.facts.fingerprint != model.fingerprint:
-            raise GalleryError(
+            raise OtherModelError(
                 f"the gallery belongs to the model {store.facts.fingerprint[:12]}; this one is "
                 f"{model.fingerprint[:12]}, and its embeddings mean something else. Open it with "
                 "the model it was made with, or make it anew from its originals, if it keeps "
@@ -206,8 +212,8 @@ class Gallery:
 
         Raises:
             BadItemsError: the item cannot be read.
-            GalleryError: a name or note that cannot be; an embedding that is not finite; or the
-                file cannot be written.
+            BadNameError: a name or note that cannot be.
+            GalleryError: an embedding that is not finite; or the file cannot be written.
         """
         return self.enrol_if_new(identity, item, note=note)[0]
 
@@ -268,7 +274,7 @@ class Gallery:
         The bytes are overwritten, in the file and in its log.
 
         Raises:
-            GalleryError: there is none.
+            NotEnrolledError: there is none.
         """
         if isinstance(which, str):
             name = checked_name(which)
@@ -276,7 +282,7 @@ class Gallery:
         else:
             found = self._store.lookup([which])
             if not found:
-                raise GalleryError(
+                raise NotEnrolledError(
                     f"there is no reference {which}; list() names them (gemel gallery list)"
                 )
             name, references = found[0].identity, [which]
@@ -286,12 +292,14 @@ class Gallery:
         """Give an identity another name.
 
         Raises:
-            GalleryError: there is no `old`, or there is a `new` already.
+            BadNameError: a name that cannot be.
+            NotEnrolledError: there is no `old`.
+            NameTakenError: there is a `new` already.
         """
         old, new = checked_name(old), checked_name(new)
         self._references_of(old)
         if old != new and self._store.of_identity(new):
-            raise GalleryError(
+            raise NameTakenError(
                 f"there is a {new!r} already; remove one of the two, or choose another name"
             )
         self._store.rename(old, new)
@@ -338,7 +346,8 @@ class Gallery:
 
         Raises:
             BadItemsError: the item cannot be read.
-            GalleryError: there is no such identity, or the item's embedding is not finite.
+            NotEnrolledError: there is no such identity.
+            GalleryError: the item's embedding is not finite.
         """
         name = checked_name(identity)
         match = self._matcher.measure(self._query(item), self._references_of(name))[0]
@@ -426,7 +435,7 @@ class Gallery:
     def _references_of(self, name: str) -> Sequence[int]:
         references = self._store.of_identity(name)
         if not references:
-            raise GalleryError(
+            raise NotEnrolledError(
                 f"nobody is enrolled as {name!r}; list() (gemel gallery list) names who is"
             )
         return references

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gemel import metrics
-from gemel.errors import GalleryError
+from gemel.errors import GalleryError, OtherModelError
 from gemel.gallery import originals
 from gemel.gallery.index import ExactIndex, Index, make_index
 from gemel.gallery.store import Kept, State, Store
@@ -183,11 +183,11 @@ class EmbeddingMatcher:
         """How far the store has come.
 
         Raises:
-            GalleryError: the gallery was made anew for another model.
+            OtherModelError: the gallery was made anew for another model.
         """
         state = self._store.state()
         if state.fingerprint != self._fingerprint:
-            raise GalleryError(
+            raise OtherModelError(
                 "the gallery was made anew for another model while it was open here; "
                 "open it again, with that model"
             )
