@@ -2,6 +2,7 @@
 
 from gemel.gallery.gallery import Gallery
 from gemel.gallery.matching import Query, read_query
+from gemel.gallery.plane import Plane
 from gemel.gallery.records import (
     Candidate,
     Enrolled,
@@ -19,6 +20,7 @@ __all__ = [
     "Entry",
     "Gallery",
     "Identification",
+    "Plane",
     "Query",
     "Reference",
     "Removed",

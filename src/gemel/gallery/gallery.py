@@ -36,6 +36,7 @@ from gemel.gallery.matching import (
     read_originals,
     read_query,
 )
+from gemel.gallery.plane import Plane, plane
 from gemel.gallery.records import (
     Candidate,
     Enrolled,
@@ -389,6 +390,14 @@ class Gallery:
             keeps_originals=facts.keeps_originals,
             fingerprint=facts.fingerprint,
         )
+
+    def plane(self, most: int = 1000) -> Plane:
+        """At most `most` references as points in the plane, to look at: see `gemel.gallery.plane`.
+
+        Raises:
+            SettingsError: a joint comparer has no embeddings; or `most` is below 1.
+        """
+        return plane(self.model, self._store, most)
 
     def export(self, file: Path_) -> int:
         """Write all references to a file that other programs can read; how many there are.

@@ -13,7 +13,7 @@ from gemel.gallery import originals
 from gemel.gallery.index import ExactIndex, Index, make_index
 from gemel.gallery.store import Kept, State, Store
 from gemel.inputs import Prepared, input_of, joined, prepare
-from gemel.items import Indices
+from gemel.items import Indices, Side
 from gemel.model import Siamese
 
 FIRST = 64  # references that a search asks for at first
@@ -51,13 +51,13 @@ class Query:
     embedding: torch.Tensor
 
 
-def read_query(model: Siamese, item: Any) -> Prepared:
-    """A raw item as the input of the left side reads it.
+def read_query(model: Siamese, item: Any, side: Side = "left") -> Prepared:
+    """A raw item as the input of a side reads it; what is asked about stands on the left.
 
     Raises:
         BadItemsError: it cannot be read.
     """
-    return prepare(input_of(model.input, "left"), [item], None, name="what was asked about")
+    return prepare(input_of(model.input, side), [item], None, name="what was asked about")
 
 
 def queries(model: Siamese, items: Sequence[Prepared]) -> list[Query]:
