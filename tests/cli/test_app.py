@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -327,6 +328,37 @@ class TestUse:
         monkeypatch.setattr(gemel.demo, "run", lambda out, **words: seen.update(words, out=out))
         run("demo", "--out", tmp_path, "--minutes", "0.5", "--seed", "3")
         assert (seen["out"], seen["minutes"], seen["seed"]) == (tmp_path, 0.5, 3)
+
+    @pytest.mark.parametrize(
+        ("words", "terminal", "typed", "wanted"),
+        [
+            (["--page"], False, "", True),
+            (["--no-page"], True, "", False),
+            ([], False, "y\n", False),
+            ([], True, "\n", True),
+            ([], True, "n\n", False),
+        ],
+    )
+    def test_demo_asks_for_the_page_at_a_terminal(
+        self,
+        words: list[str],
+        terminal: bool,
+        typed: str,
+        wanted: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        import gemel.demo
+
+        answers = []
+
+        def pretend(out: Path, *, page: Callable[[], bool], **rest: object) -> None:
+            monkeypatch.setattr(sys.stdin, "isatty", lambda: terminal)
+            answers.append(page())
+
+        monkeypatch.setattr(gemel.demo, "run", pretend)
+        result = runner.invoke(app, ["demo", *words], input=typed, catch_exceptions=False)
+        assert answers == [wanted]
+        assert ("Open it now? [Y/n]" in result.output) == (terminal and not words)
 
     def test_version(self) -> None:
         assert run("--version") == f"gemel {gemel.__version__}\n"
