@@ -11,6 +11,8 @@ from PIL import Image
 import gemel
 from gemel import Items, Siamese, data, demo
 from gemel.errors import MissingExtraError
+from gemel.inputs import read_items
+from gemel.leaks import digests, marks
 
 
 @pytest.fixture
@@ -18,7 +20,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few alphabets and digits instead of many."""
     whole_drawn, digits = data.drawn, data.digits()
 
-    def few(*, alphabets: int, seed: int, name: str, size: int = 28) -> gemel.Items:
+    def few(
+        *, alphabets: int, seed: int, name: str, size: int = 28, drawers: int = 20
+    ) -> gemel.Items:
         return whole_drawn(alphabets=5, characters=20, drawers=4, seed=seed, name=name, size=size)
 
     chosen = np.concatenate([np.flatnonzero(digits.labels == str(d))[:12] for d in range(10)])
@@ -82,11 +86,14 @@ def test_from_beginning_to_end(
 def _is_calibrated_on_others(model: Siamese) -> None:
     found = model.calibration
     assert found is not None
+    assert model.calibrated_on is not None
     assert model.threshold == found.threshold
     assert len(found.trade_off) > 50
     assert (found.warnings, found.split) == ((), "drawn/calibration")
-    items = demo.unseen_tests(0)["unseen drawn symbols, 20-way"]
-    assert gemel.evaluate(model, items, trials=20).warnings == ()  # neither item nor class is known
+    for items in demo.unseen_tests(0).values():
+        tested = marks(items, digests(read_items(model.input, items)[1]))
+        assert not np.isin(tested.items, model.calibrated_on.items).any()
+        assert not np.isin(tested.classes, model.calibrated_on.classes).any()
 
 
 @pytest.mark.usefixtures("small", "without_extra")

@@ -393,6 +393,30 @@ class TestSources:
 
 
 class TestErrors:
+    @pytest.mark.parametrize("command", ["train", "evaluate", "calibrate"])
+    def test_one_class_only(
+        self,
+        command: str,
+        model: Path,
+        photos: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Readers take one class, which may be enrolled; what learns or measures does not."""
+        one = tmp_path / "one"
+        shutil.copytree(next(photos.iterdir()), one / "ada")
+        out = ["--out", str(tmp_path / "b.gemel")]
+        words = ["train", str(one), *out] if command == "train" else [command, str(model), str(one)]
+        monkeypatch.setattr(sys, "argv", ["gemel", *words])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        assert capsys.readouterr().err == (
+            "gemel: one: expected two or more classes, got one class only, 'ada'; add items of "
+            "other classes\n"
+        )
+
     def test_one_line_and_status_2(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
