@@ -6,8 +6,10 @@ import { byId, make, tell, unhurried, whileBusy } from "/page/dom.js";
 import { showFailure } from "/page/failure.js";
 import { ask } from "/page/server.js";
 import { mayChange, ofNumbers, refresh, remember, session } from "/page/session.js";
+import { thumbnail } from "/page/thumbs.js";
 import { counted, say } from "/page/words.js";
 
+const SOME = 12;
 let answered = false;
 
 /** Sends the item with `fields` and shows what comes back with `show`. */
@@ -84,6 +86,17 @@ function invite() {
   byId("enrol-why").hidden = may || !session.about;
   if (answered) return;
   byId("ask-answer").replaceChildren(...invitation());
+  showSome();
+}
+
+/** A few of those who are enrolled, below the invitation. */
+async function showSome() {
+  if (!session.about?.gallery.identities) return;
+  const { identities } = await ask(`/v1/identities?limit=${SOME}`).catch(() => ({ identities: [] }));
+  const tiles = identities.map((one) => thumbnail(one.references[0].id, one.identity));
+  const place = byId("ask-answer");
+  if (answered || place.querySelector(".known")) return;
+  place.append(make("div", { class: "known" }, ...tiles));
 }
 
 function invitation() {

@@ -40,47 +40,71 @@ function nearest(points, threshold) {
 function whatIf(calibration) {
   const points = calibration.trade_off;
   const inUse = nearest(points, calibration.threshold);
-  const place = Math.min(chosen ?? inUse, points.length - 1);
   const curve = makeCurve(points, calibration.threshold);
-  const slider = make("input", {
-    type: "range", id: "slider", min: 0, max: points.length - 1, step: 1, "aria-label": say("threshold.slider"),
-  });
-  slider.value = place;
-  const value = make("output", { class: "threshold-value", for: "slider" });
-  const accepts = rate("accepts", "curve-accepts");
-  const rejects = rate("rejects", "curve-rejects");
-  const keep = make("section", { class: "panel" });
-  const last = make("section", { class: "panel" });
-  const back = make("button", { type: "button", class: "quiet", text: say("threshold.back") });
-  const move = () => {
-    const point = points[Number(slider.value)];
-    chosen = Number(slider.value) === inUse ? null : Number(slider.value);
-    const facts = {
-      threshold: distance(point.threshold),
-      accepts: share(point.false_accepts), rejects: share(point.false_rejects),
-    };
-    slider.setAttribute("aria-valuetext", say("threshold.value", facts));
-    value.textContent = facts.threshold;
-    back.disabled = chosen === null;
-    accepts.figure.textContent = facts.accepts;
-    rejects.figure.textContent = facts.rejects;
-    curve.moveTo(point);
-    keep.replaceChildren(...howToKeep(point));
-    last.replaceChildren(...lastAnswer(chosen === null ? null : point.threshold));
+  const parts = {
+    slider: make("input", {
+      type: "range", id: "slider", "aria-label": say("threshold.slider"),
+      min: points[0].threshold, max: points.at(-1).threshold, step: "any",
+    }),
+    value: make("output", { class: "threshold-value", for: "slider" }),
+    back: make("button", { type: "button", class: "quiet", text: say("threshold.back") }),
+    accepts: rate("accepts", "curve-accepts"),
+    rejects: rate("rejects", "curve-rejects"),
+    keep: make("section", { class: "panel" }),
+    last: make("section", { class: "panel" }),
   };
-  slider.addEventListener("input", move);
-  back.addEventListener("click", () => {
-    slider.value = inUse;
-    move();
+  let here = Math.min(chosen ?? inUse, points.length - 1);
+  const move = (to) => {
+    here = Math.max(0, Math.min(to, points.length - 1));
+    chosen = here === inUse ? null : here;
+    curve.moveTo(points[here]);
+    tellPoint(parts, points[here], chosen === null);
+  };
+  parts.slider.addEventListener("input", () => move(nearest(points, parts.slider.valueAsNumber)));
+  parts.slider.addEventListener("keydown", (event) => {
+    const to = byKey(event.key, here, points.length);
+    if (to === undefined) return;
+    event.preventDefault();
+    move(to);
   });
-  move();
+  parts.back.addEventListener("click", () => move(inUse));
+  move(here);
+  return lay(parts, curve.drawing, calibration);
+}
+
+/** Every point can be reached by key, however close two of them lie. */
+function byKey(key, here, count) {
+  const to = {
+    ArrowLeft: here - 1, ArrowDown: here - 1, ArrowRight: here + 1, ArrowUp: here + 1,
+    PageDown: here - 10, PageUp: here + 10, Home: 0, End: count - 1,
+  };
+  return to[key];
+}
+
+function tellPoint(parts, point, isInUse) {
+  const facts = {
+    threshold: distance(point.threshold),
+    accepts: share(point.false_accepts),
+    rejects: share(point.false_rejects),
+  };
+  parts.slider.value = point.threshold;
+  parts.slider.setAttribute("aria-valuetext", say("threshold.value", facts));
+  parts.value.textContent = facts.threshold;
+  parts.back.disabled = isInUse;
+  parts.accepts.figure.textContent = facts.accepts;
+  parts.rejects.figure.textContent = facts.rejects;
+  parts.keep.replaceChildren(...howToKeep(point));
+  parts.last.replaceChildren(...lastAnswer(isInUse ? null : point.threshold));
+}
+
+function lay({ slider, value, back, accepts, rejects, keep, last }, drawing, calibration) {
+  const now = `${say("threshold.now")} ${distance(calibration.threshold)}`;
   return [
     make("div", { class: "slide" },
       make("div", { class: "slide-head" },
         make("span", { class: "slide-now", text: `${say("threshold.what.if")} ` }, value),
-        make("span", { class: "small", text: `${say("threshold.now")} ${distance(calibration.threshold)}` }),
-        make("span", { class: "gap" }), back),
-      curve.drawing, slider,
+        make("span", { class: "small", text: now }), make("span", { class: "gap" }), back),
+      drawing, slider,
       make("div", { class: "rates" }, accepts.panel, rejects.panel),
       make("p", { class: "small", text: counted(calibration) })),
     make("div", { class: "panels" }, last, keep),

@@ -53,7 +53,7 @@ export function fill(root) {
 
 export const number = (value) => new Intl.NumberFormat(language).format(value);
 
-const digits = { minimumFractionDigits: 4, maximumFractionDigits: 4, useGrouping: false };
+const digits = { minimumFractionDigits: 4, maximumFractionDigits: 4, useGrouping: false, signDisplay: "negative" };
 export const distance = (value) => new Intl.NumberFormat(language, digits).format(value);
 
 /** A share, with two digits that count. */
