@@ -1,0 +1,39 @@
+// The places for items: of the kind that the model takes, made once, so that nothing is lost.
+
+import { NumbersBox } from "/page/numbers_box.js";
+import { PictureBox } from "/page/picture_box.js";
+import { ofNumbers, session } from "/page/session.js";
+import { say } from "/page/words.js";
+
+const boxes = new Map();
+
+/** Makes what the model takes. Until the server has said what that is, it is pictures. */
+function makeAll() {
+  for (const place of document.querySelectorAll("[data-box]")) {
+    const known = boxes.get(place.dataset.box);
+    const Box = ofNumbers() ? NumbersBox : PictureBox;
+    if (known && (!session.about || known instanceof Box)) known.show();
+    else boxes.set(place.dataset.box, new Box(place));
+  }
+}
+
+/** The box of a place. */
+export const box = (name) => boxes.get(name);
+
+/** A pasted picture goes to the first empty place that is seen. */
+function paste(event) {
+  if (ofNumbers() || event.target.closest?.("input, textarea, dialog")) return;
+  const seen = [...document.querySelectorAll("[data-box]")].filter((one) => one.checkVisibility());
+  if (!seen.length || !event.clipboardData.files.length) return;
+  event.preventDefault();
+  const near = event.target.closest?.("[data-box]");
+  const free = seen.find((one) => box(one.dataset.box).isEmpty());
+  const place = near ?? free ?? seen[0];
+  box(place.dataset.box).takeFrom(event.clipboardData, say("item.pasted"));
+}
+
+export function startBoxes() {
+  makeAll();
+  session.addEventListener("changed", makeAll);
+  document.addEventListener("paste", paste);
+}

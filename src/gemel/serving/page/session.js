@@ -1,0 +1,27 @@
+// What the server says of itself, and what was last asked.
+
+import { ask } from "/page/server.js";
+
+/** Says "changed" when `about` or `last` is another. */
+export const session = new EventTarget();
+session.about = null;
+session.last = null;
+
+export async function refresh() {
+  session.about = await ask("/v1/about");
+  session.dispatchEvent(new Event("changed"));
+}
+
+export function forget() {
+  session.about = null;
+  session.last = null;
+  session.dispatchEvent(new Event("changed"));
+}
+
+export const mayChange = () => session.about?.role === "admin";
+export const ofNumbers = () => session.about?.model.kind === "numbers";
+
+/** Keeps an answer for the threshold's what-if: rows of name, distance, verdict. */
+export function remember(kind, verdict, rows) {
+  session.last = { kind, verdict, rows };
+}
