@@ -261,9 +261,16 @@ class SqliteStore:
         return found
 
     def close(self) -> None:
-        """Let go of the file; the last to do so takes its log away."""
+        """Let go of the file; the last to do so takes its log away.
+
+        Where the file was moved or replaced, SQLite leaves the log, which the next to open the
+        path would take for that of the new file: so it is emptied before.
+        """
         with opening.in_words(self.path):
-            self._connection.close()
+            try:
+                self._emptied_log()
+            finally:
+                self._connection.close()
 
     def _rows(self, question: str, *values: Any) -> list[Any]:
         with opening.in_words(self.path):

@@ -4,6 +4,7 @@ import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,6 +68,8 @@ class Framing:
             passing.most = self._max_body
             passing.check_length(headers.get("content-length"))
             await self._app(scope, passing.receive, passing.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception as error:
             await self._fail(error, scope, passing)
         self._note(scope, passing, time.perf_counter() - begun)
@@ -110,7 +113,7 @@ class _Passing:
         self._headers = headers
 
     def check_length(self, said: str | None) -> None:
-        if said is not None and said.isdigit() and int(said) > self.most:
+        if said is not None and said.isdecimal() and int(said) > self.most:
             raise self._too_large()
 
     async def receive(self) -> Message:

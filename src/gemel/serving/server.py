@@ -49,6 +49,7 @@ def serve(
         import uvicorn
 
         from gemel.serving.app import make_app
+        from gemel.serving.connections import Connection
     except ImportError as error:
         raise MissingExtraError("serving needs an extra: pip install 'gemel[serve]'") from error
     settings = Settings() if settings is None else settings
@@ -70,7 +71,7 @@ def serve(
         say(f"the page is at {url}  (Ctrl-C stops)")
         if open_browser:
             webbrowser.open(url)
-        uvicorn.Server(uvicorn.Config(app, **_options(settings))).run([listening])
+        uvicorn.Server(uvicorn.Config(app, http=Connection, **_options(settings))).run([listening])
     finally:
         listening.close()
 
