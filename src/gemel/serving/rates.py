@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from gemel.errors import SettingsError
 
-_LITTLE = 1e-9  # what rounding may take from a token
+_LITTLE = 1e-6  # what the clock's rounding may take from a token
 _SITE = 64
 
 
