@@ -10,7 +10,6 @@ from PIL import Image
 
 import gemel
 from gemel import Items, Siamese, data, demo
-from gemel.errors import MissingExtraError
 from gemel.inputs import read_items
 from gemel.leaks import digests, marks
 
@@ -37,20 +36,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     serving = ModuleType("gemel.serving")
     serving.serve = lambda *words, **named: asked.append((*words, named["open_browser"]))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gemel.serving", serving)
+    monkeypatch.setattr(demo, "find_spec", lambda name: object())
     return asked
 
 
 @pytest.fixture
 def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    serving = ModuleType("gemel.serving")
-
-    def refuse(name: str) -> object:
-        if name != "serve":
-            raise AttributeError(name)
-        raise MissingExtraError("the service needs an extra")
-
-    serving.__getattr__ = refuse  # type: ignore[method-assign]
-    monkeypatch.setitem(sys.modules, "gemel.serving", serving)
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "uvicorn" else object())
 
 
 @pytest.mark.usefixtures("small")
@@ -143,7 +135,7 @@ class TestGallery:
             for item in (0, 6):
                 gallery.enrol(f"symbol {item}", symbols.values[item], note="mine")
         assert demo._gallery(first, tmp_path, lines.append) == place
-        assert lines == [f"{place} keeps its 2 references, embedded anew by this model"]
+        assert lines == [f"{place} keeps what was enrolled (2), embedded anew by this model"]
         with gemel.Gallery.open(place, first) as gallery:
             assert [entry.identity for entry in gallery.list()] == ["symbol 0", "symbol 6"]
             assert gallery.identify(symbols.values[6]).identity == "symbol 6"

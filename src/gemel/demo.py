@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 from gemel import data, encoders, inputs, measure, metrics, trials
 from gemel.calibrating import calibrate
 from gemel.embedded import Embedded
-from gemel.errors import GemelError, MissingExtraError
+from gemel.errors import GemelError
 from gemel.evaluation import Episodes, Figure, roc, verification
 from gemel.evaluation.false_accepts import percent
 from gemel.gallery import Gallery
@@ -78,7 +79,8 @@ def run(
         say("  (Omniglot was not found: --omniglot FOLDER adds Lake's published trials)")
     _draw(model, tests, out, seed)
     gallery = _gallery(model, out, say)
-    say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds the model and three pictures.")
+    held = "the model, its gallery and three pictures"
+    say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds {held}.")
     say(_closing(out))
     _offer_page(out / MODEL, gallery, page, say)
     return table
@@ -192,7 +194,7 @@ def _gallery(model: Siamese, out: Path, say: Say) -> Path:
             place = out / f"demo-{number}.gallery"
         else:
             if count:
-                say(f"{place} keeps its {count:,} references, embedded anew by this model")
+                say(f"{place} keeps what was enrolled ({count:,}), embedded anew by this model")
             return place
     Gallery.open(place, model, keep_originals=True).close()
     return place
@@ -202,12 +204,12 @@ def _offer_page(model: Path, gallery: Path, page: Callable[[], bool], say: Say) 
     """Say how to draw on the demo's page, and open it if that is wanted."""
     say(f"  the page:  gemel serve {model} {gallery}")
     say("             draw any symbol once, enrol it, and draw it again: it is recognised")
-    try:
-        from gemel.serving import serve
-    except MissingExtraError:
+    if None in map(find_spec, ("fastapi", "uvicorn")):
         say("             this needs an extra: pip install 'gemel[serve]'")
         return
     if page():
+        from gemel.serving import serve
+
         serve(model, str(gallery), open_browser=True, say=say)
 
 
