@@ -10,6 +10,7 @@ from PIL import Image
 
 import gemel
 from gemel import Items, Siamese, data, demo
+from gemel.errors import MissingExtraError
 from gemel.inputs import read_items
 from gemel.leaks import digests, marks
 
@@ -36,13 +37,20 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     serving = ModuleType("gemel.serving")
     serving.serve = lambda *words, **named: asked.append((*words, named["open_browser"]))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "gemel.serving", serving)
-    monkeypatch.setattr(demo, "find_spec", lambda name: object())
     return asked
 
 
 @pytest.fixture
 def without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "uvicorn" else object())
+    serving = ModuleType("gemel.serving")
+
+    def refuse(name: str) -> object:
+        if name != "serve":
+            raise AttributeError(name)
+        raise MissingExtraError("the service needs an extra")
+
+    serving.__getattr__ = refuse  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "gemel.serving", serving)
 
 
 @pytest.mark.usefixtures("small")

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import nn
 from gemel import data, encoders, inputs, measure, metrics, trials
 from gemel.calibrating import calibrate
 from gemel.embedded import Embedded
-from gemel.errors import GemelError
+from gemel.errors import GemelError, MissingExtraError
 from gemel.evaluation import Episodes, Figure, roc, verification
 from gemel.evaluation.false_accepts import percent
 from gemel.gallery import Gallery
@@ -204,12 +203,12 @@ def _offer_page(model: Path, gallery: Path, page: Callable[[], bool], say: Say) 
     """Say how to draw on the demo's page, and open it if that is wanted."""
     say(f"  the page:  gemel serve {model} {gallery}")
     say("             draw any symbol once, enrol it, and draw it again: it is recognised")
-    if None in map(find_spec, ("fastapi", "uvicorn")):
+    try:
+        from gemel.serving import serve
+    except MissingExtraError:
         say("             this needs an extra: pip install 'gemel[serve]'")
         return
     if page():
-        from gemel.serving import serve
-
         serve(model, str(gallery), open_browser=True, say=say)
 
 
