@@ -263,11 +263,12 @@ class SqliteStore:
     def close(self) -> None:
         """Let go of the file; the last to do so takes its log away.
 
-        Where the file was moved or replaced, SQLite leaves the log, which the next to open the
-        path would take for that of the new file: so it is emptied before.
+        The log is emptied first: if the file was replaced while it was open, SQLite leaves the log
+        where it is, and would take it for the new file's.
         """
         with opening.in_words(self.path):
             try:
+                self._connection.execute("PRAGMA busy_timeout = 0")  # a reader is not waited for
                 self._emptied_log()
             finally:
                 self._connection.close()

@@ -1,5 +1,6 @@
 """The routes of the service: the verbs of a gallery, each translated and nothing else."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -129,7 +130,7 @@ class Routes:
 
             said = await self._desk.ask(body.item, answer)
         references = tuple(one.reference for one in said.candidates[:1] if said.identity)
-        self._answered(request, "identify", said.identity, references, said.verdict)
+        await self._answered(request, "identify", said.identity, references, said.verdict)
         return said
 
     async def verify(self, request: Request) -> answers.Verified:
@@ -142,7 +143,7 @@ class Routes:
                     gallery.verify(body.identity, query)
                 ),
             )
-        self._answered(request, "verify", said.identity, (said.reference,), said.verdict)
+        await self._answered(request, "verify", said.identity, (said.reference,), said.verdict)
         return said
 
     async def compare(self, request: Request) -> answers.Compared:
@@ -150,16 +151,16 @@ class Routes:
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Compare)
             said = answers.Compared.of(await self._desk.compare(body.left, body.right))
-        self._answered(request, "compare", verdict=said.verdict)
+        await self._answered(request, "compare", verdict=said.verdict)
         return said
 
     async def enrol(self, request: Request) -> Response:
         """Enrol an item under a name. When the answer is there, it survives a crash."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Enrol)
-            self._settle()
+            await self._settle()
             reference, new = await self._desk.enrol(body.identity, body.item, body.note)
-        self._answered(request, "enrol", body.identity, (reference,))
+        await self._answered(request, "enrol", body.identity, (reference,))
         said = answers.EnrolledOne(identity=body.identity, reference=reference, new=new)
         return JSONResponse(said.model_dump(), 201 if new else 200)
 
@@ -167,19 +168,19 @@ class Routes:
         """Remove an identity with all its references, or one reference; says what went."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Remove)
-            self._settle()
+            await self._settle()
             which: Any = body.reference if body.identity is None else body.identity
             said = answers.Gone.of(await self._desk.do(lambda gallery: gallery.remove(which)))
-        self._answered(request, "remove", said.identity, tuple(said.references))
+        await self._answered(request, "remove", said.identity, tuple(said.references))
         return said
 
     async def rename(self, request: Request) -> answers.Renamed:
         """Give an identity another name."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Rename)
-            self._settle()
+            await self._settle()
             await self._desk.do(lambda gallery: gallery.rename(body.old, body.new))
-        self._answered(request, "rename", body.old, new_name=body.new)
+        await self._answered(request, "rename", body.old, new_name=body.new)
         return answers.Renamed(old=body.old, new=body.new)
 
     async def identities(
@@ -200,7 +201,7 @@ class Routes:
 
         async with self._desk.place():
             said = await self._desk.do(answer)
-        self._answered(request, "list")
+        await self._answered(request, "list")
         return said
 
     async def thumbnail(self, request: Request, id: int) -> Response:
@@ -211,7 +212,7 @@ class Routes:
             picture = await self._desk.do(lambda gallery: gallery.thumbnail(id))
         if picture is None:
             raise refused(404, "unknown", f"there is no picture of a reference {id}")
-        self._answered(request, "thumbnail", references=(id,))
+        await self._answered(request, "thumbnail", references=(id,))
         return Response(picture, media_type="image/png")
 
     async def map(
@@ -220,7 +221,7 @@ class Routes:
         """Enrolled embeddings in the plane."""
         async with self._desk.place():
             found = await self._desk.do(lambda gallery: gallery.plane(limit))
-        self._answered(request, "map")
+        await self._answered(request, "map")
         points = [answers.Point(**vars(one)) for one in found.points]
         return answers.Map(points=points, of=found.of, method="PCA", explained=found.explained)
 
@@ -256,13 +257,13 @@ class Routes:
             calibration=None if known is None else answers.CalibrationFacts.of(known),
         )
 
-    def _settle(self) -> None:
+    async def _settle(self) -> None:
         """Let nothing be changed while the audit log cannot be written."""
         if self._audit is not None:
             with _recorded("nothing was done"):
-                self._audit.settle()
+                await asyncio.to_thread(self._audit.settle)
 
-    def _answered(
+    async def _answered(
         self,
         request: Request,
         verb: Verb,
@@ -286,7 +287,7 @@ class Routes:
             verdict=verdict,
         )
         with _recorded("it was done" if verb in CHANGES else "so there is no answer"):
-            self._audit.write(entry)
+            await asyncio.to_thread(self._audit.write, entry)
 
 
 @contextmanager
