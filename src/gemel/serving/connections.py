@@ -44,9 +44,8 @@ class Connection(H11Protocol):
             id = request_id(None)
             answer = failure(Fault(400, "bad_request", "this is no HTTP request"), id)
             answer.headers.update(HEADERS | {"X-Request-Id": id, "Cache-Control": "no-store"})
-            head = [*answer.raw_headers, (b"connection", b"close")]
-            events = h11.Response(status_code=400, headers=head), h11.Data(data=bytes(answer.body))
-            for event in (*events, h11.EndOfMessage()):
+            head = h11.Response(status_code=400, headers=answer.raw_headers, reason=b"Bad Request")
+            for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
