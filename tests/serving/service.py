@@ -21,6 +21,7 @@ from io import BytesIO
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -311,3 +312,15 @@ def wait_for(what: Any, seconds: float = 10) -> None:
     while not what():
         assert time.monotonic() < until, "it did not happen in time"
         time.sleep(0.02)
+
+
+def documented() -> dict[str, Any]:
+    """What a service says of itself in OpenAPI, but for its version."""
+    with TemporaryDirectory() as folder, running(Path(folder)) as service:
+        found: dict[str, Any] = service.ask("GET", "/openapi.json").json
+    del found["info"]["version"]
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(documented(), indent=1, sort_keys=True))

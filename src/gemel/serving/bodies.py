@@ -59,9 +59,15 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _one_of(*names: str) -> ConfigDict:
+    """That one of these fields must be there, in the documentation."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
+
+
 class Item(_Body):
     """One thing to enrol or to ask about: a picture's file, or a row of numbers."""
 
+    model_config = _one_of("image", "numbers")
     image: Picture | None = None
     numbers: (
         Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS, fail_fast=True)] | None
@@ -106,6 +112,7 @@ class Enrol(_Body):
 class Remove(_Body):
     """What is to go: an identity with all its references, or one reference."""
 
+    model_config = _one_of("identity", "reference")
     identity: Name | None = None
     reference: Annotated[int, Field(ge=1, lt=2**63)] | None = None
 
