@@ -468,8 +468,8 @@ def _check_choice(place: Address | Path, wanted: bool | None, does: bool) -> Non
     """
     if wanted not in (None, does):
         raise SettingsError(
-            f"the gallery {place} {'keeps' if does else 'does not keep'} originals: that was chosen "
-            "when it was made. Leave keep_originals out, or make another gallery"
+            f"the gallery {place} {'keeps' if does else 'does not keep'} originals: that was "
+            "chosen when it was made. Leave keep_originals out, or make another gallery"
         )
 
 

@@ -60,11 +60,12 @@ def address_of(url: str) -> Address:
             "characters @ / ? # : % of a name or password are written %40 %2F %3F %23 %3A %25"
         )
     user, _, password = (parts["who"] or "").partition(":")
+    ports = [one["port"] or "" for one in hosts if one]
     found = {
         "user": user,
         "password": password,
         "host": ",".join(one["six"] or one["name"] for one in hosts if one),
-        "port": ",".join(one["port"] or "" for one in hosts if one).strip(","),
+        "port": ",".join(ports) if any(ports) else "",
         "dbname": parts["database"] or "",
     }
     connection = {key: unquote(value) for key, value in found.items() if value}

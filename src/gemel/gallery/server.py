@@ -1,6 +1,6 @@
 """A connection to a PostgreSQL server: kept up, and what goes wrong said in words."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
 from typing import Any, LiteralString
@@ -65,6 +65,7 @@ class Server:
         self.address = address
         self._timeout = timeout
         self._inside = False
+        self._learned: dict[str, str] = {}
         self._connection = self._connected()
 
     def close(self) -> None:
@@ -162,13 +163,9 @@ class Server:
 
     def learn(self, kind: str, schema: str) -> None:
         """Let `copy` send a type of pgvector's, or of PostgreSQL's own, as bytes."""
+        self._learned[kind] = schema
         with self._in_words():
-            info = TypeInfo.fetch(self._connection, sql.Identifier(schema, kind))
-            if info is None:
-                raise GalleryError(f"the database of {self.address} has no type {kind}")
-            info.register(self._connection)
-            sent = type("Sent", (_AsItIs,), {"oid": info.oid})
-            self._connection.adapters.register_dumper(None, sent)
+            _teach(self._connection, self._learned)
 
     def _ask(self, statement: Statement, values: Sequence[Any]) -> psycopg.Cursor[Any]:
         """Over a new connection where the old one was lost, unless something was begun on it."""
@@ -212,6 +209,7 @@ class Server:
             "SELECT set_config('synchronous_commit', 'on', false) "
             "WHERE current_setting('synchronous_commit') = 'off'"
         )
+        _teach(connection, self._learned)
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -232,3 +230,14 @@ class _AsItIs(Dumper):
 
     def dump(self, obj: Buffer) -> Buffer:
         return obj
+
+
+def _teach(connection: psycopg.Connection[Any], kinds: Mapping[str, str]) -> None:
+    """Let a connection know types, given with their schemas, whose values are sent as bytes."""
+    for kind, schema in kinds.items():
+        info = TypeInfo.fetch(connection, sql.Identifier(schema, kind))
+        if info is None:
+            raise GalleryError(f"there is no type {kind} in the schema {schema} any more")
+        info.register(connection)
+        sent = type("Sent", (_AsItIs,), {"oid": info.oid})
+        connection.adapters.register_dumper(None, sent)
