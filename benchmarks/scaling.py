@@ -28,7 +28,7 @@ from gemel.inputs import prepare
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "gallery"))
 
-from small_server import Server  # noqa: E402
+from small_server import Server
 
 EACH = 5  # references an identity
 TOP = 10
@@ -46,7 +46,9 @@ def enrol(url: str, model: Siamese, rows: Rows) -> None:
         gallery.enrol_items(items)
         seconds = time.perf_counter() - begun - network
         size = gallery.stats().bytes / 1e6
-    print(f"enrolled {len(rows):,} x {rows.shape[1]}: {len(rows) / seconds:,.0f} references a second")
+    print(
+        f"enrolled {len(rows):,} x {rows.shape[1]}: {len(rows) / seconds:,.0f} references a second"
+    )
     print(f"size without the graph: {size:,.0f} MB", flush=True)
 
 
@@ -101,8 +103,10 @@ def main() -> None:
     model = Siamese(inputs.Numbers(words.dim), torch.nn.Identity(), metrics.Cosine())
     rows, queries = draw(words.references, words.dim, words.queries, words.seed)
     truth = nearest_identities(rows, queries)
-    print(f"{os.cpu_count()} cores, shared_buffers {words.memory}, maintenance_work_mem "
-          f"{words.index_memory}, m {NEIGHBOURS}, ef_construction {CARE}, ef_search {BREADTH}")
+    print(
+        f"{os.cpu_count()} cores, shared_buffers {words.memory}, maintenance_work_mem "
+        f"{words.index_memory}, m {NEIGHBOURS}, ef_construction {CARE}, ef_search {BREADTH}"
+    )
     settings = {
         "shared_buffers": words.memory,
         "maintenance_work_mem": words.index_memory,

@@ -94,9 +94,15 @@ class FormTable:
     def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
         """The nearest references, inside a transaction; see `SearchingStore.near`."""
         if graph:
-            self._server.rows("SELECT set_config('hnsw.ef_search', %s, true)", str(BREADTH))
+            settings = {"hnsw.ef_search": str(BREADTH)}
             if self._version >= WIDE_SCANS:
-                self._server.rows("SELECT set_config('hnsw.iterative_scan', 'strict_order', true)")
+                settings["hnsw.iterative_scan"] = "strict_order"
+            self._server.rows(
+                "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) "
+                "AS setting (name, value)",
+                list(settings),
+                list(settings.values()),
+            )
         # a sum is nothing that an index knows, so every reference is looked at
         order: LiteralString = "{score}" if graph else "0 + {score}"
         score: LiteralString = f"form OPERATOR({{vector}}.{self._operator}) %s::{{type}}({{width}})"

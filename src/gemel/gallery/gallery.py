@@ -255,7 +255,7 @@ class Gallery:
     def remove(self, which: str | int) -> Removed:
         """Remove an identity with all its references, or the reference of that number.
 
-        The bytes are overwritten, in the file and in its log.
+        In a file the bytes are overwritten, and in its log; `Removed.erased` says whether they are.
 
         Raises:
             GalleryError: there is none.

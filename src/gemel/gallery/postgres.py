@@ -76,6 +76,7 @@ class PostgresStore:
         self._server = Server(address, timeout)
         self._table: FormTable | None = None
         self._make_forms: Callable[[Vectors], Forms] | None = None
+        self._has_graph = False
         try:
             making.open_schema(self._server, new)
             self.facts = self._read_facts()
@@ -385,10 +386,13 @@ class PostgresStore:
     def graph(self) -> bool:
         """Whether there is a graph (HNSW) of the forms; it is made where there is none."""
         assert self._table is not None
-        if not self._table.graph() and not self._server.inside and self._table.may_make_graph():
+        if not self._has_graph:
+            self._has_graph = self._table.graph()
+        if not self._has_graph and not self._server.inside and self._table.may_make_graph():
             with self._writing():
                 self._table.make_graph()
-        return self._table.graph()
+            self._has_graph = True
+        return self._has_graph
 
     def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
         """The nearest references [M], M up to `most`, with their identities and rising scores."""

@@ -63,6 +63,7 @@ class StoreMatcher(EmbeddingMatcher):
                 f"these are {shape.width:,}"
             )
         store.prepare(shape, self._forms)
+        self._known = store.searchable()
 
     @property
     def words(self) -> str:
@@ -95,12 +96,12 @@ class StoreMatcher(EmbeddingMatcher):
     def _refresh(self) -> None:
         """Nothing is in memory that could be old, unless a form is beyond half precision."""
         self._current()
-        if not self._searching.searchable().whole:
+        self._known = self._searching.searchable()
+        if not self._known.whole:
             super()._refresh()
 
     def _worth_measuring(self, query: Vector, top: int) -> Indices:
-        known = self._searching.searchable()
-        asked = self._forms(query[None])
+        known, asked = self._known, self._forms(query[None])
         if not known.whole or asked.rows[0] is None:
             super()._refresh()
             return super()._worth_measuring(query, top)

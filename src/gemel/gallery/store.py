@@ -189,7 +189,10 @@ class Store(Protocol):
         """
 
     def remove(self, name: str, references: Sequence[int]) -> Removed:
-        """Remove references of an identity, and the identity with its last one; erase the bytes."""
+        """Remove references of an identity, and the identity with its last one.
+
+        The bytes are overwritten if the place can do that; what is returned says so.
+        """
 
     def rename(self, old: str, new: str) -> None:
         """Give an identity another name."""
