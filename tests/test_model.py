@@ -37,16 +37,27 @@ class Plain(nn.Module):
 
 class TestEmbedding:
     @pytest.mark.parametrize("views", [1, 3])
-    def test_alone_and_among_others_to_the_bit(self, symbols: Items, views: int) -> None:
+    def test_alone_and_among_others(self, symbols: Items, views: int) -> None:
         model = images_model(encoders.Conv(width=(8, 16), dim=16), views=views)
         model.train()  # embed() forces evaluation mode by itself
         pictures = as_pictures(symbols, 41)
         together = model.embed(pictures)
         for place in (0, 7, 16, 40):
-            assert torch.equal(model.embed([pictures[place]])[0], together[place])
+            alone = model.embed([pictures[place]])[0]  # a block of another size: its last bits
+            torch.testing.assert_close(alone, together[place], rtol=0, atol=1e-6)
+            company = model.embed([pictures[place], *pictures[20:29]])  # filled up to 16
+            assert torch.equal(company[0], together[place])
         backwards = model.embed(pictures[::-1])
         assert torch.equal(backwards.flip(0), together)
         assert model.encoder.training
+
+    def test_one_item_goes_through_the_encoder_alone(self, symbols: Items) -> None:
+        model = images_model(encoders.Conv(width=(8, 16), dim=16), views=3)
+        sizes: list[int] = []
+        model.encoder.register_forward_hook(lambda _, given, __: sizes.append(len(given[0])))
+        for count in (1, 2, 5, 16, 17, 36):
+            model.embed(as_pictures(symbols, count))
+        assert [size // 3 for size in sizes] == [1, 2, 8, 16, 16, 1, 16, 16, 4]
 
     def test_against_the_plain_forward_pass(self, symbols: Items) -> None:
         model = images_model(encoders.Conv(width=(8, 16), dim=16)).eval()

@@ -10,6 +10,10 @@ GemelError
 │   └── NonFiniteLossError  a loss that is no number; names the step and the items
 ├── ModelFileError        a model file cannot be read or written
 ├── GalleryError          a gallery cannot be opened, read or written, or refuses what was asked
+│   ├── BadNameError        a name or note that nobody can be given
+│   ├── NotEnrolledError    the identity or reference that was asked for is not there
+│   ├── NameTakenError      the new name is another identity's already
+│   └── OtherModelError     the gallery belongs to another model, or does so now
 └── MissingExtraError     an optional package is not installed; says which line installs it
 
 Every message says what was expected, what came, where, and what to do.
@@ -90,6 +94,22 @@ class ModelFileError(GemelError):
 
 class GalleryError(GemelError):
     """A gallery cannot be opened, read or written, or refuses what was asked of it."""
+
+
+class BadNameError(GalleryError, ValueError):
+    """A name or note that nobody can be given."""
+
+
+class NotEnrolledError(GalleryError, LookupError):
+    """The identity or reference that was asked for is not there."""
+
+
+class NameTakenError(GalleryError, ValueError):
+    """The new name is another identity's already."""
+
+
+class OtherModelError(GalleryError):
+    """The gallery belongs to another model, or does so now."""
 
 
 class MissingExtraError(GemelError, ImportError):

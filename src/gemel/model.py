@@ -54,9 +54,10 @@ class Siamese(nn.Module):
         seed: draws the first weights of the parts that are built here.
         views: how many fixed, mildly warped views of an item are averaged to its embedding;
             1 takes the item as it is.
-        block: how many items go through the encoder at once in `embed`. Blocks are filled up to
-            this size always, since kernels choose their order of summing by the batch's size:
-            so an item's embedding is the same to the bit alone and among others.
+        block: how many items go through the encoder at once in `embed`, at most. What is left
+            over is filled up to a power of two, so that one item alone is soon done. What else
+            is in a block leaves an item's embedding as it is, to the bit; another block size may
+            change its last bits, since kernels choose their order of summing by it.
 
     Raises:
         SettingsError: `views` or `block` is below 1, the input has no views, or input, encoder
@@ -233,9 +234,9 @@ class Siamese(nn.Module):
         with self.evaluating():
             for rows in self._blocks(len(prepared)):
                 batch = self._filled(given, prepared, rows)
-                views = given.views(batch, self.views) if self.views > 1 else [batch]  # type: ignore[attr-defined]
-                each = [self._normalised(encoder(view)) for view in views]
-                out[rows] = torch.stack(each).mean(0)[: len(rows)].cpu()
+                views = given.views(batch, self.views) if self.views > 1 else batch[None]  # type: ignore[attr-defined]
+                each = self._normalised(encoder(views.flatten(0, 1)))
+                out[rows] = each.reshape(*views.shape[:2], -1).mean(0)[: len(rows)].cpu()
         return out
 
     def pair_distances(self, left: Prepared, right: Prepared) -> Float[Tensor, " pairs"]:
@@ -270,9 +271,10 @@ class Siamese(nn.Module):
         ]
 
     def _filled(self, given: Input, prepared: Prepared, rows: Indices) -> Tensor:
-        """The input tensors of some items, filled up with blank ones to a whole block."""
+        """The input tensors of some items, filled up with blank ones to a power of two."""
         batch = given.tensor(prepared.batch(rows).to(self.device))
-        filled = batch.new_zeros(self.block, *batch.shape[1:])
+        size = min(self.block, 1 << (len(rows) - 1).bit_length())
+        filled = batch.new_zeros(size, *batch.shape[1:])
         filled[: len(rows)] = batch
         return filled
 

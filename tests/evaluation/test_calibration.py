@@ -338,6 +338,33 @@ class TestProbability:
         assert found.log_loss == calibrated().log_loss
 
 
+class TestTradeOff:
+    def test_is_of_these_pairs(self) -> None:
+        distance, same = drawn()
+        found = calibrated(false_accepts=0.05)
+        for row in found.trade_off:
+            assert row.false_accepts == (distance[~same] <= row.threshold).mean()
+            assert row.false_rejects == (distance[same] > row.threshold).mean()
+        (own,) = [row for row in found.trade_off if row.threshold == found.threshold]
+        assert own.false_accepts == found.accepted / found.different_count
+        assert found.rates_at(found.threshold) == own[1:]
+        low, high = distance.min() - 1, int(distance.max()) + 1
+        assert (found.rates_at(low), found.rates_at(high)) == ((0, 1), (1, 0))
+
+    def test_of_an_older_file(self) -> None:
+        found = calibrated()
+        facts = json.loads(json.dumps(found.as_dict()))
+        del facts["trade_off"]
+        old = Calibration.from_dict(facts)
+        assert old == replace(found, trade_off=())
+        with pytest.raises(EvaluationError, match="keeps no trade-off: an older gemel made it"):
+            old.rates_at(1.0)
+
+    def test_nan(self) -> None:
+        with pytest.raises(EvaluationError, match="the threshold is NaN"):
+            calibrated().rates_at(math.nan)
+
+
 class TestDict:
     @given(
         st.integers(0, 30),

@@ -21,6 +21,7 @@ from torch import nn
 import gemel
 from gemel import Gallery, Items, Siamese, encoders, inputs, metrics
 from gemel.errors import BadItemsError, GalleryError, SettingsError
+from gemel.gallery import read_query
 
 METRICS = [
     metrics.Cosine(),
@@ -50,7 +51,8 @@ def slowly(model: Siamese, rows: np.ndarray, names: list[str], item: object) -> 
         ]
     found = sorted(min(one for one in every if one[2] == name) for name in set(names))
     distance, number, _ = found[0]
-    assert model.compare(item, rows[number - 1]).distance == distance
+    compared = model.compare(item, rows[number - 1]).distance
+    assert compared == pytest.approx(distance, abs=1e-6)
     return found
 
 
@@ -122,6 +124,19 @@ class TestNearest:
             found = gallery.nearest(few.values[20], 5)
         wanted = slowly(model, few.values[:12], [f"{row % 5}" for row in range(12)], few.values[20])
         assert said(found) == wanted
+
+    def test_many_at_once_as_one_by_one(self, path: Path, few: Items) -> None:
+        model = pictures_model()
+        with Gallery.open(path, model) as gallery:
+            gallery.enrol_items(few)
+            asked = gallery.queries([read_query(model, value) for value in few.values[:7]])
+            for query, value in zip(asked, few.values[:7], strict=True):
+                for many, one in zip(
+                    gallery.nearest(query, 6), gallery.nearest(value, 6), strict=True
+                ):
+                    assert many.reference == one.reference
+                    assert many.distance == pytest.approx(one.distance, abs=1e-6)
+            assert gallery.queries([]) == []
 
     def test_top_must_be_one_or_more(self, path: Path, model: Siamese) -> None:
         with Gallery.open(path, model) as gallery, pytest.raises(SettingsError, match="`top`"):

@@ -88,6 +88,18 @@ def read_picture(value: Any, origin: str = "") -> Image.Image:
     )
 
 
+def check_pixels(data: bytes, most: int, origin: str) -> None:
+    """Refuse the bytes of a picture's file that has more than `most` pixels, before decoding it.
+
+    Raises:
+        DataError: it has, or it is no picture.
+    """
+    with _in_words(origin), Image.open(BytesIO(data), formats=FORMATS) as image:
+        width, height = image.size
+    if width * height > most:
+        raise _too_large(origin, f"{width} x {height}", most)
+
+
 def file_fault(path: Path) -> tuple[str, str] | None:
     """What is wrong with the file at `path` and what to do, found without reading it; or None."""
     try:
@@ -179,9 +191,9 @@ def _damaged(where: str, error: Exception) -> DataError:
     )
 
 
-def _too_large(where: str, found: str) -> DataError:
+def _too_large(where: str, found: str, most: int = MAX_PIXELS) -> DataError:
     return DataError(
-        f"{where}: expected at most {MAX_PIXELS:,} pixels, got {found.rstrip('.')}; it may be a "
+        f"{where}: expected at most {most:,} pixels, got {found.rstrip('.')}; it may be a "
         "decompression bomb: make the picture smaller or leave it out"
     )
 

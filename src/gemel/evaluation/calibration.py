@@ -34,6 +34,7 @@ from gemel.evaluation.probability_curves import (
     fit_logistic,
     prior_shift,
 )
+from gemel.evaluation.trade_off import TradeOff, rates_at, trade_off
 
 PREDICTED = 0.98
 """The level of intervals that are to hold a count on other pairs. It is above 95 %, since such an
@@ -66,6 +67,8 @@ class Calibration:
         seed: of all that was drawn.
         warnings: what speaks against the validation pairs.
         skipped: what was wrong with items that were left out, each with where it stands.
+        trade_off: what other thresholds would cost, rising by threshold, `threshold` among them:
+            shares of these same validation pairs. Empty where an older gemel calibrated.
     """
 
     curve: Curve
@@ -85,6 +88,7 @@ class Calibration:
     seed: int
     warnings: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    trade_off: tuple[TradeOff, ...] = ()
 
     def __post_init__(self) -> None:
         ends = *self.close, self.threshold
@@ -188,6 +192,25 @@ class Calibration:
         method = f"98 % prediction for {among:,} other different pairs; {self.method}"
         return Interval(float(ends[0]) / later, float(ends[1]) / later, method)
 
+    def rates_at(self, threshold: float | int) -> tuple[float, float]:
+        """What another threshold would cost: false accepts and false rejects.
+
+        They are shares of the validation pairs, which the calibration was fitted to; to judge a
+        threshold, measure it on other pairs. Between two rows of `trade_off` both are rounded up:
+        neither is less than was measured.
+
+        Raises:
+            EvaluationError: the threshold is NaN, or an older gemel calibrated.
+        """
+        if math.isnan(threshold):
+            raise EvaluationError("the threshold is NaN; expected a distance")
+        if not self.trade_off:
+            raise EvaluationError(
+                "this calibration keeps no trade-off: an older gemel made it. Calibrate again, "
+                "gemel.calibrate(model, data) (gemel calibrate MODEL DATA)"
+            )
+        return rates_at(self.trade_off, threshold)
+
     def __str__(self) -> str:
         rate = self.rate_interval()
         span = rate.method
@@ -220,6 +243,7 @@ class Calibration:
             "log_loss": dict(self.log_loss),
             "warnings": list(self.warnings),
             "skipped": list(self.skipped),
+            "trade_off": [list(row) for row in self.trade_off],
             "rate_interval": ends,
         }
 
@@ -237,6 +261,7 @@ class Calibration:
             "log_loss": tuple(facts["log_loss"].items()),
             "warnings": tuple(facts["warnings"]),
             "skipped": tuple(facts.get("skipped", ())),  # absent from the first files
+            "trade_off": tuple(TradeOff(*row) for row in facts.get("trade_off", ())),  # the same
         }
         return cls(**rest)
 
@@ -328,6 +353,7 @@ def fit_calibration(
         seed=seed,
         warnings=warnings,
         skipped=skipped,
+        trade_off=trade_off(measured[truth], different, threshold),
     )
 
 

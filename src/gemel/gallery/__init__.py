@@ -1,6 +1,8 @@
 """The gallery: enrolled references, each under an identity, and the questions asked of them."""
 
 from gemel.gallery.gallery import Gallery
+from gemel.gallery.matching import Query, read_query
+from gemel.gallery.plane import Plane
 from gemel.gallery.records import (
     Candidate,
     Enrolled,
@@ -18,8 +20,11 @@ __all__ = [
     "Entry",
     "Gallery",
     "Identification",
+    "Plane",
+    "Query",
     "Reference",
     "Removed",
     "Stats",
     "Verification",
+    "read_query",
 ]

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from gemel.comparison import Comparison
-from gemel.errors import GalleryError, SettingsError
+from gemel.errors import (
+    GalleryError,
+    NameTakenError,
+    NotEnrolledError,
+    OtherModelError,
+    SettingsError,
+)
 from gemel.gallery import exchange
 from gemel.gallery.enrolling import (
     Progress,
@@ -25,8 +31,12 @@ from gemel.gallery.matching import (
     Match,
     Matcher,
     PairMatcher,
+    Query,
+    queries,
     read_originals,
+    read_query,
 )
+from gemel.gallery.plane import Plane, plane
 from gemel.gallery.records import (
     Candidate,
     Enrolled,
@@ -40,7 +50,7 @@ from gemel.gallery.records import (
 )
 from gemel.gallery.sqlite import SqliteStore
 from gemel.gallery.store import Facts, Store
-from gemel.inputs import Prepared, input_of, prepare
+from gemel.inputs import Prepared, input_of
 from gemel.items import Items
 from gemel.model import Siamese
 
@@ -63,7 +73,7 @@ class Gallery:
         exact_up_to: how many references are searched exactly.
 
     Raises:
-        GalleryError: the gallery belongs to another model.
+        OtherModelError: the gallery belongs to another model.
         SettingsError: a joint comparer, without `one_by_one` or without kept originals.
     """
 
@@ -76,7 +86,7 @@ class Gallery:
         exact_up_to: int = EXACT_UP_TO,
     ) -> None:
         if store.facts.fingerprint != model.fingerprint:
-            raise GalleryError(
+            raise OtherModelError(
                 f"the gallery belongs to the model {store.facts.fingerprint[:12]}; this one is "
                 f"{model.fingerprint[:12]}, and its embeddings mean something else. Open it with "
                 "the model it was made with, or make it anew from its originals, if it keeps "
@@ -203,12 +213,18 @@ class Gallery:
 
         Raises:
             BadItemsError: the item cannot be read.
-            GalleryError: a name or note that cannot be; an embedding that is not finite; or the
-                file cannot be written.
+            BadNameError: a name or note that cannot be.
+            GalleryError: an embedding that is not finite; or the file cannot be written.
         """
+        return self.enrol_if_new(identity, item, note=note)[0]
+
+    def enrol_if_new(
+        self, identity: str, item: Any, *, note: str | None = None
+    ) -> tuple[int, bool]:
+        """`enrol`, which also says whether the reference is new."""
         origin = str(fspath(item)) if isinstance(item, str | PathLike) else "the item"
         raw = Raw(checked_name(identity), item, origin, checked_note(note))
-        return enrol_block(self.model, self._store, [raw])[0][0][0]
+        return enrol_block(self.model, self._store, [raw])[0][0]
 
     def enrol_items(
         self, items: Items, *, skip_bad: bool = False, progress: Progress | None = None
@@ -259,7 +275,7 @@ class Gallery:
         The bytes are overwritten, in the file and in its log.
 
         Raises:
-            GalleryError: there is none.
+            NotEnrolledError: there is none.
         """
         if isinstance(which, str):
             name = checked_name(which)
@@ -267,7 +283,7 @@ class Gallery:
         else:
             found = self._store.lookup([which])
             if not found:
-                raise GalleryError(
+                raise NotEnrolledError(
                     f"there is no reference {which}; list() names them (gemel gallery list)"
                 )
             name, references = found[0].identity, [which]
@@ -277,12 +293,14 @@ class Gallery:
         """Give an identity another name.
 
         Raises:
-            GalleryError: there is no `old`, or there is a `new` already.
+            BadNameError: a name that cannot be.
+            NotEnrolledError: there is no `old`.
+            NameTakenError: there is a `new` already.
         """
         old, new = checked_name(old), checked_name(new)
         self._references_of(old)
         if old != new and self._store.of_identity(new):
-            raise GalleryError(
+            raise NameTakenError(
                 f"there is a {new!r} already; remove one of the two, or choose another name"
             )
         self._store.rename(old, new)
@@ -297,7 +315,7 @@ class Gallery:
         """
         if top < 1:
             raise SettingsError(f"`top` must be 1 or more; got {top}")
-        return tuple(map(self._candidate, self._matcher.nearest(self._read(item), top)))
+        return tuple(map(self._candidate, self._matcher.nearest(self._query(item), top)))
 
     def identify(self, item: Any, top: int = 5) -> Identification:
         """Who an item is, among all who are enrolled; or nobody we know.
@@ -306,7 +324,7 @@ class Gallery:
         reference the same: see `Siamese.compare` and `gemel.calibrate`.
 
         Args:
-            item: as the model's input takes it.
+            item: as the model's input takes it; or one of `queries`.
             top: how many candidates to name.
 
         Raises:
@@ -329,11 +347,23 @@ class Gallery:
 
         Raises:
             BadItemsError: the item cannot be read.
-            GalleryError: there is no such identity, or the item's embedding is not finite.
+            NotEnrolledError: there is no such identity.
+            GalleryError: the item's embedding is not finite.
         """
         name = checked_name(identity)
-        match = self._matcher.measure(self._read(item), self._references_of(name))[0]
+        match = self._matcher.measure(self._query(item), self._references_of(name))[0]
         return Verification(name, match.reference, self._comparison(match.distance))
+
+    def queries(self, items: Sequence[Prepared]) -> Sequence[Query]:
+        """Items to ask about, embedded as one batch: `identify` and the others take each.
+
+        Args:
+            items: what `gemel.gallery.read_query` made of each.
+
+        Raises:
+            GalleryError: an embedding is not finite.
+        """
+        return queries(self.model, items)
 
     def list(self, search: str | None = None) -> tuple[Entry, ...]:
         """All identities by name, or those whose names hold `search`, in any case."""
@@ -360,6 +390,14 @@ class Gallery:
             keeps_originals=facts.keeps_originals,
             fingerprint=facts.fingerprint,
         )
+
+    def plane(self, most: int = 1000) -> Plane:
+        """At most `most` references as points in the plane, to look at: see `gemel.gallery.plane`.
+
+        Raises:
+            SettingsError: a joint comparer has no embeddings; or `most` is below 1.
+        """
+        return plane(self.model, self._store, most)
 
     def export(self, file: Path_) -> int:
         """Write all references to a file that other programs can read; how many there are.
@@ -400,15 +438,13 @@ class Gallery:
         found = self._store.problems()
         return tuple(found or self._matcher.problems())
 
-    def _read(self, item: Any) -> Prepared:
-        return prepare(
-            input_of(self.model.input, "left"), [item], None, name="what was asked about"
-        )
+    def _query(self, item: Any) -> Query:
+        return item if isinstance(item, Query) else self.queries([read_query(self.model, item)])[0]
 
     def _references_of(self, name: str) -> Sequence[int]:
         references = self._store.of_identity(name)
         if not references:
-            raise GalleryError(
+            raise NotEnrolledError(
                 f"nobody is enrolled as {name!r}; list() (gemel gallery list) names who is"
             )
         return references

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from gemel import metrics
-from gemel.errors import GalleryError
+from gemel.errors import GalleryError, OtherModelError
 from gemel.gallery import originals
 from gemel.gallery.index import ExactIndex, Index, make_index
 from gemel.gallery.store import Kept, State, Store
-from gemel.inputs import Prepared, input_of, prepare
-from gemel.items import Indices
+from gemel.inputs import Prepared, input_of, joined, prepare
+from gemel.items import Indices, Side
 from gemel.model import Siamese
 
 FIRST = 64  # references that a search asks for at first
@@ -38,19 +38,54 @@ class Match:
     distance: float
 
 
+@dataclass(frozen=True)
+class Query:
+    """An item to ask about, read and embedded.
+
+    Attributes:
+        item: the one item, as the input of the left side has read it.
+        embedding: [1, D]; D is 0 of a joint comparer.
+    """
+
+    item: Prepared
+    embedding: torch.Tensor
+
+
+def read_query(model: Siamese, item: Any, side: Side = "left") -> Prepared:
+    """A raw item as the input of a side reads it; what is asked about stands on the left.
+
+    Raises:
+        BadItemsError: it cannot be read.
+    """
+    return prepare(input_of(model.input, side), [item], None, name="what was asked about")
+
+
+def queries(model: Siamese, items: Sequence[Prepared]) -> list[Query]:
+    """Of items, each read alone, the queries: one batch for the network.
+
+    Raises:
+        GalleryError: an embedding is not finite.
+    """
+    if model.is_joint or not items:
+        return [Query(item, torch.empty(1, 0)) for item in items]
+    vectors = model.embed_prepared(joined(items), "left")
+    check_finite(vectors.numpy(), [item.origins[0] for item in items])
+    return [Query(item, vector[None]) for item, vector in zip(items, vectors, strict=True)]
+
+
 @runtime_checkable
 class Matcher(Protocol):
-    """Measures an item, read by the input of the left side, against references on the right."""
+    """Measures an item against references, which stand on the right side."""
 
     @property
     def words(self) -> str:
         """How an item is looked for."""
 
-    def nearest(self, item: Prepared, top: int) -> list[Match]:
+    def nearest(self, query: Query, top: int) -> list[Match]:
         """The nearest reference of each of the nearest `top` identities, the nearest first."""
 
-    def measure(self, item: Prepared, references: Sequence[int]) -> list[Match]:
-        """The item against some references."""
+    def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
+        """The item against some references, the nearest first."""
 
     def problems(self) -> list[str]:
         """Where what is in memory is not what is stored."""
@@ -81,24 +116,20 @@ class EmbeddingMatcher:
         self._refresh()
         return self._index.words
 
-    def nearest(self, item: Prepared, top: int) -> list[Match]:
+    def nearest(self, query: Query, top: int) -> list[Match]:
         """The nearest reference of each of the nearest `top` identities, the nearest first."""
-        query = self._model.embed_prepared(item, "left")
-        check_finite(query.numpy(), item.origins)
         with self._store.snapshot():
             self._refresh()
             with self._model.evaluating():
-                rows = self._worth_measuring(query[0].numpy(), top)
+                rows = self._worth_measuring(query.embedding[0].numpy(), top)
             kept = self._store.lookup(self._ids[rows].tolist())
-        return _one_each(self._measured(query, kept), top)
+        return _one_each(self._measured(query.embedding, kept), top)
 
-    def measure(self, item: Prepared, references: Sequence[int]) -> list[Match]:
+    def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
-        query = self._model.embed_prepared(item, "left")
-        check_finite(query.numpy(), item.origins)
         with self._store.snapshot():
             self._current()
-            return self._measured(query, self._store.lookup(references))
+            return self._measured(query.embedding, self._store.lookup(references))
 
     def problems(self) -> list[str]:
         """Where what is in memory is not what is stored."""
@@ -113,7 +144,7 @@ class EmbeddingMatcher:
         return found
 
     def _measured(self, query: torch.Tensor, kept: Sequence[Kept]) -> list[Match]:
-        """Every distance as `compare` has it, to the bit."""
+        """Every distance as `compare` has it."""
         model = self._model
         vectors = np.frombuffer(b"".join(one.embedding for one in kept), dtype="<f4")
         right = torch.tensor(vectors).reshape(len(kept), model.dim).to(model.device)
@@ -152,11 +183,11 @@ class EmbeddingMatcher:
         """How far the store has come.
 
         Raises:
-            GalleryError: the gallery was made anew for another model.
+            OtherModelError: the gallery was made anew for another model.
         """
         state = self._store.state()
         if state.fingerprint != self._fingerprint:
-            raise GalleryError(
+            raise OtherModelError(
                 "the gallery was made anew for another model while it was open here; "
                 "open it again, with that model"
             )
@@ -203,7 +234,7 @@ class PairMatcher:
         self._model = model
         self._store = store
 
-    def nearest(self, item: Prepared, top: int) -> list[Match]:
+    def nearest(self, query: Query, top: int) -> list[Match]:
         """The nearest reference of each of the nearest `top` identities, the nearest first."""
         with self._store.snapshot():
             ids = self._store.ids().tolist()
@@ -212,16 +243,17 @@ class PairMatcher:
                     f"the gallery has {len(ids):,} references; a joint comparer is asked about "
                     f"{ONE_BY_ONE:,} at most, one by one: train a twin, which has embeddings"
                 )
-            return _one_each(self.measure(item, ids), top)
+            return _one_each(self.measure(query, ids), top)
 
-    def measure(self, item: Prepared, references: Sequence[int]) -> list[Match]:
+    def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
         with self._store.snapshot():
             kept = self._store.lookup(references)
             if not kept:
                 return []
             read = read_originals(self._model, self._store, [one.id for one in kept])
-        distances = self._model.pair_distances(item.take(np.zeros(len(kept), np.int64)), read)
+        asked = query.item.take(np.zeros(len(kept), np.int64))
+        distances = self._model.pair_distances(asked, read)
         return _in_order(kept, distances.tolist())
 
     def problems(self) -> list[str]:

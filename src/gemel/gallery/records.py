@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gemel.comparison import Comparison
-from gemel.errors import GalleryError, Problem
+from gemel.errors import BadNameError, Problem
 from gemel.evaluation.calibration import Verdict
 
 LONGEST_NAME = 200
@@ -46,7 +46,7 @@ class Candidate:
     Attributes:
         identity: its name.
         reference: the number of the nearest reference.
-        distance: that of `model.compare(item, reference)`, to the bit; lower is more alike.
+        distance: that of `model.compare(item, reference)`; lower is more alike.
         probability: of the two being the same, at the calibration's prior; None without one.
         verdict: what the two are; None where the model has no threshold.
     """
@@ -196,15 +196,15 @@ def checked_name(name: str) -> str:
     """An identity's name as it is stored: in Unicode's composed form (NFC).
 
     Raises:
-        GalleryError: it is empty, begins or ends with a space, is too long, or holds characters
+        BadNameError: it is empty, begins or ends with a space, is too long, or holds characters
             that cannot be seen or turn the text around.
     """
     composed = unicodedata.normalize("NFC", name)
     if not composed or composed != composed.strip():
         what = "is empty" if not composed.strip() else "begins or ends with a space"
-        raise GalleryError(f"the identity {name!r} {what}; give a name such as 'ada'")
+        raise BadNameError(f"the identity {name!r} {what}; give a name such as 'ada'")
     if len(composed) > LONGEST_NAME:
-        raise GalleryError(
+        raise BadNameError(
             f"the identity {composed[:20]!r}... has {len(composed)} characters; "
             f"{LONGEST_NAME} is the most"
         )
@@ -216,12 +216,12 @@ def checked_note(note: str | None) -> str | None:
     """A note as it is stored: line ends and tabs are fine.
 
     Raises:
-        GalleryError: it is too long, or holds other characters that cannot be seen.
+        BadNameError: it is too long, or holds other characters that cannot be seen.
     """
     if note is None:
         return None
     if len(note) > LONGEST_NOTE:
-        raise GalleryError(f"the note has {len(note)} characters; {LONGEST_NOTE} is the most")
+        raise BadNameError(f"the note has {len(note)} characters; {LONGEST_NOTE} is the most")
     _refuse_unseen(note.replace("\n", "").replace("\t", ""), "the note")
     return note
 
@@ -229,7 +229,7 @@ def checked_note(note: str | None) -> str | None:
 def _refuse_unseen(text: str, what: str) -> None:
     for character in text:
         if unicodedata.category(character) in _INVISIBLE or character in _TURNING:
-            raise GalleryError(
+            raise BadNameError(
                 f"{what} holds the character U+{ord(character):04X}, which cannot be seen; "
                 "leave it out"
             )

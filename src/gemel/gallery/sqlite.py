@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gemel.errors import GalleryError
+from gemel.errors import GalleryError, OtherModelError
 from gemel.gallery import opening
 from gemel.gallery.records import Entry, Reference, Removed
 from gemel.gallery.store import Block, Facts, Kept, New, State
@@ -274,7 +274,7 @@ class SqliteStore:
         with opening.in_words(self.path), opening.writing(self._connection):
             now = opening.read_facts(self._connection, self.path)
             if now.fingerprint != self.facts.fingerprint:
-                raise GalleryError(made_anew(self.path))
+                raise OtherModelError(made_anew(self.path))
             yield
 
     def _count(self, *counters: str) -> None:

@@ -4,7 +4,7 @@ from gemel.inputs.augment import Affine, Chain, Colour, Crop, Elastic, Flip, War
 from gemel.inputs.blur import Blur
 from gemel.inputs.images import Images
 from gemel.inputs.numbers import Numbers
-from gemel.inputs.prepared import Prepared, prepare
+from gemel.inputs.prepared import Prepared, joined, prepare
 from gemel.inputs.protocol import Input
 from gemel.inputs.reading import AnyPrepared, read_items
 from gemel.inputs.sides import AnyInput, PreparedSides, Sides, input_of
@@ -27,6 +27,7 @@ __all__ = [
     "Sides",
     "Warp",
     "input_of",
+    "joined",
     "prepare",
     "read_items",
 ]

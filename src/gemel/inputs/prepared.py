@@ -89,6 +89,13 @@ class Prepared:
         return torch.from_numpy(np.asarray(self._stored[items]))
 
 
+def joined(parts: Sequence[Prepared]) -> Prepared:
+    """The items of all `parts` (one at least, read by one input), in order, in memory."""
+    stored = np.concatenate([part._stored for part in parts])
+    origins = [origin for part in parts for origin in part.origins]
+    return Prepared(stored, np.arange(len(stored)), (), origins)
+
+
 def prepare(
     input: Input,
     values: Sequence[Any] | NDArray[Any],

@@ -1,0 +1,190 @@
+"""What a request may hold, as JSON or as a form, checked field by field."""
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from gemel.gallery.records import LONGEST_NAME, LONGEST_NOTE
+from gemel.serving.faults import refused
+
+SECONDS = 30.0
+"""How long a body may take to arrive."""
+MOST_NUMBERS = 100_000
+MOST_CANDIDATES = 100
+
+
+def _bytes(value: Any) -> Any:
+    """The bytes that a text in base64 stands for; bytes of a form are what they are."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("expected base64, without line ends") from error
+
+
+Picture = Annotated[
+    bytes,
+    BeforeValidator(_bytes),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64", "minLength": 4}),
+]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Item(_Body):
+    """One thing to enrol or to ask about: a picture's file, or a row of numbers."""
+
+    image: Picture | None = None
+    numbers: Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Item":
+        if (self.image is None) == (self.numbers is None):
+            raise ValueError("expected `image` or `numbers`, one of the two")
+        return self
+
+
+class Identify(_Body):
+    """Who or what an item is."""
+
+    item: Item
+    top: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = 5
+
+
+class Verify(_Body):
+    """Whether an item is who it is said to be."""
+
+    identity: Name
+    item: Item
+
+
+class Compare(_Body):
+    """Whether two items are the same."""
+
+    left: Item
+    right: Item
+
+
+class Enrol(_Body):
+    """A reference of an identity."""
+
+    identity: Name
+    item: Item
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] | None = None
+
+
+class Remove(_Body):
+    """What is to go: an identity with all its references, or one reference."""
+
+    identity: Name | None = None
+    reference: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Remove":
+        if (self.identity is None) == (self.reference is None):
+            raise ValueError("expected `identity` or `reference`, one of the two")
+        return self
+
+
+class Rename(_Body):
+    """Another name for an identity."""
+
+    old: Name
+    new: Name
+
+
+Body = TypeVar("Body", bound=BaseModel)
+ITEMS: dict[type[BaseModel], tuple[str, ...]] = {
+    Identify: ("item",),
+    Verify: ("item",),
+    Compare: ("left", "right"),
+    Enrol: ("item",),
+}
+"""The fields of a form that hold items: files, or lists of numbers."""
+
+
+async def read_body(request: Request, kind: type[Body]) -> Body:
+    """The checked body of a request.
+
+    Raises:
+        FaultError: it is of another type, is not what was expected, or takes too long.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        async with asyncio.timeout(SECONDS):
+            if given == "application/json":
+                fields: Any = _parsed(await request.body())
+            elif given == "multipart/form-data" and kind in ITEMS:
+                fields = await _form(request, ITEMS[kind])
+            else:
+                forms = " or multipart/form-data" if kind in ITEMS else ""
+                raise refused(415, "wrong_type", f"expected application/json{forms}")
+    except TimeoutError as error:
+        message = f"the body did not arrive within {SECONDS:.0f} seconds"
+        raise refused(408, "too_slow", message) from error
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise refused(422, "bad_request", "; ".join(map(in_words, error.errors()))) from error
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise refused(400, "bad_request", "the body is no JSON") from error
+
+
+async def _form(request: Request, items: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a form, each once."""
+    try:
+        async with request.form(max_files=len(items), max_fields=8) as form:
+            names = [name for name, _ in form.multi_items()]
+            if len(set(names)) != len(names):
+                raise refused(422, "bad_request", "a field of the form is there twice")
+            return {
+                name: await _item(value) if name in items else _text(name, value)
+                for name, value in form.multi_items()
+            }
+    except (HTTPException, UnicodeDecodeError) as error:
+        raise refused(400, "bad_request", "the form cannot be read") from error
+
+
+async def _item(value: UploadFile | str) -> Mapping[str, Any]:
+    if isinstance(value, UploadFile):
+        return {"image": await value.read()}
+    return {"numbers": _parsed(value.encode())}
+
+
+def _text(name: str, value: UploadFile | str) -> str:
+    if isinstance(value, UploadFile):
+        raise refused(422, "bad_request", f"{name}: expected text, got a file")
+    return value
+
+
+def in_words(error: Any) -> str:
+    """What is wrong and where; never what was sent."""
+    where = ".".join(map(str, error["loc"][:4]))
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

@@ -1,0 +1,143 @@
+"""The verbs of the service: items are read, jobs are queued, answers are made."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gemel.comparison import Comparison
+from gemel.data.pictures import check_pixels
+from gemel.errors import DataError
+from gemel.gallery import Gallery, Query, read_query
+from gemel.inputs import input_of
+from gemel.items import Side
+from gemel.model import Siamese
+from gemel.serving.bodies import Item
+from gemel.serving.faults import refused
+from gemel.serving.instruments import Instruments
+from gemel.serving.settings import Settings
+from gemel.serving.worker import Read, Worker
+
+READERS = 4
+"""Threads that read items: so many pictures are decoded at once, at most."""
+T = TypeVar("T")
+
+
+class Desk:
+    """Where requests wait for the gallery's one thread.
+
+    Args:
+        worker: the thread.
+        instruments: what is counted.
+        settings: the limits.
+    """
+
+    def __init__(self, worker: Worker, instruments: Instruments, settings: Settings) -> None:
+        self._worker = worker
+        self._instruments = instruments
+        self._most = settings.queue
+        self._max_pixels = settings.max_pixels
+        self._in_hand = 0
+        self._readers = ThreadPoolExecutor(READERS, "gemel-reader")
+
+    @property
+    def model(self) -> Siamese:
+        """The model that is served now."""
+        return self._worker.model
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place at the desk: for reading a body, waiting and being answered.
+
+        Raises:
+            FaultError: all are taken.
+        """
+        if self._in_hand >= self._most:
+            raise refused(503, "busy", f"{self._most} requests are in hand already", retry_after=1)
+        self._in_hand += 1
+        self._instruments.waiting.set(self._in_hand)
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+            self._instruments.waiting.set(self._in_hand)
+
+    async def do(self, answer: Callable[[Gallery], T]) -> T:
+        """What `answer` says of the gallery.
+
+        Raises:
+            GemelError: of the gallery.
+        """
+        return await asyncio.wrap_future(self._worker.submit(lambda gallery, _: answer(gallery)))
+
+    async def ask(self, item: Item, answer: Callable[[Gallery, Query], T]) -> T:
+        """What `answer` says of an item, which shares a batch of the network with others.
+
+        Raises:
+            BadItemsError: the item cannot be read.
+            FaultError: it is of another kind than the model takes, or too large.
+            GemelError: of the gallery.
+        """
+        model = self.model
+        read = await self._in_reader(lambda: self._read(item, model, "left"))
+        job = self._worker.submit(lambda gallery, queries: answer(gallery, queries[0]), read)
+        return await asyncio.wrap_future(job)
+
+    async def compare(self, left: Item, right: Item) -> Comparison:
+        """What the model says of two items.
+
+        Raises:
+            BadItemsError: one cannot be read.
+            FaultError: one is of another kind than the model takes, or too large.
+        """
+        model = self.model
+        a, b = await self._in_reader(
+            lambda: (self._read(left, model, "left"), self._read(right, model, "right"))
+        )
+
+        def answer(_: Gallery) -> Comparison:
+            distance = float(model.pair_distances(a.item, b.item))
+            return Comparison(distance, model.threshold, model.calibration)
+
+        return await self.do(answer)
+
+    async def enrol(self, identity: str, item: Item, note: str | None) -> tuple[int, bool]:
+        """The number of a reference that is stored now, and whether it is new.
+
+        Raises:
+            BadItemsError: the item cannot be read.
+            FaultError: it is of another kind than the model takes, or too large.
+            GemelError: of the gallery.
+        """
+        raw = await self._in_reader(lambda: self._raw(item, self.model, "right"))
+        return await self.do(lambda gallery: gallery.enrol_if_new(identity, raw, note=note))
+
+    def close(self) -> None:
+        """Answer what waits, and let go of the gallery."""
+        self._readers.shutdown()
+        self._worker.close()
+
+    async def _in_reader(self, read: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read)
+
+    def _read(self, item: Item, model: Siamese, side: Side) -> Read:
+        raw = self._raw(item, model, side)
+        return Read(raw, model, read_query(model, raw, side))
+
+    def _raw(self, item: Item, model: Siamese, side: Side) -> Any:
+        """An item as the model takes it, looked at without decoding it."""
+        kind = input_of(model.input, side).kind
+        if item.image is None:
+            if kind != "numbers":
+                raise refused(422, "bad_item", f"this model takes {kind}; got numbers")
+            return np.asarray(item.numbers, dtype=np.float64)
+        if kind != "images":
+            raise refused(422, "bad_item", f"this model takes {kind}; got a picture")
+        try:
+            check_pixels(item.image, self._max_pixels, "the picture")
+        except DataError as error:
+            raise refused(422, "bad_item", str(error)) from error
+        return item.image

@@ -1,0 +1,116 @@
+"""`serve`: the service on a port, until it is told to stop."""
+
+import socket
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gemel.errors import MissingExtraError, SettingsError
+from gemel.gallery import Gallery
+from gemel.model import Siamese
+from gemel.serving.live import Live
+from gemel.serving.logs import configure
+from gemel.serving.settings import Settings
+
+CONNECTIONS = 1000
+"""The most open connections; beyond them the answer is 503."""
+WAITING = 2048
+"""Connections that may wait to be taken, those among them that come before the service is up."""
+
+
+def serve(
+    model: Path,
+    gallery: str,
+    settings: Settings | None = None,
+    *,
+    keep_originals: bool | None = None,
+    one_by_one: bool = False,
+    open_browser: bool = False,
+    say: Callable[[str], object] = print,
+) -> None:
+    """Serve a gallery and its page, until SIGTERM or Ctrl-C; what is in flight then is answered.
+
+    Args:
+        model: the model's file.
+        gallery: the gallery's file or URL; made where there is none.
+        settings: how the service behaves; default: on 127.0.0.1, port 8000.
+        keep_originals: when the gallery is made: whether enrolled items are kept whole.
+        one_by_one: let a joint comparer look at each original.
+        open_browser: open the page.
+        say: gets the line that tells where the page is.
+
+    Raises:
+        MissingExtraError: FastAPI or uvicorn is not installed.
+        SettingsError: a setting that is not possible, or the port is taken.
+        GemelError: the model or the gallery cannot be opened.
+    """
+    try:
+        import uvicorn
+
+        from gemel.serving.app import make_app
+    except ImportError as error:
+        raise MissingExtraError("serving needs an extra: pip install 'gemel[serve]'") from error
+    settings = Settings() if settings is None else settings
+    listening = _listen(settings)
+    try:
+
+        def open_gallery(loaded: Siamese, create: bool) -> Gallery:
+            return Gallery.open(
+                gallery,
+                loaded,
+                create=create,
+                keep_originals=keep_originals if create else None,
+                one_by_one=one_by_one,
+            )
+
+        app = make_app(lambda: Live(model, gallery, open_gallery), settings)
+        configure(settings.log_format)
+        url = settings.url_at(listening.getsockname()[1])
+        say(f"the page is at {url}  (Ctrl-C stops)")
+        if open_browser:
+            webbrowser.open(url)
+        uvicorn.Server(uvicorn.Config(app, **_options(settings))).run([listening])
+    finally:
+        listening.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket, taken before anything is loaded, so that a taken port is told at once.
+
+    Raises:
+        SettingsError: it cannot be taken.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, kind, protocol)
+        try:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(address)
+            found.listen(WAITING)
+        except BaseException:
+            found.close()
+            raise
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}; choose "
+            "another port: --port"
+        ) from error
+    return found
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "access_log": False,
+        "lifespan": "on",
+        "limit_concurrency": CONNECTIONS,
+        "log_config": None,
+        "proxy_headers": False,  # whose address it is, nobody else may say
+        "server_header": False,
+        "ssl_certfile": settings.certificate,
+        "ssl_keyfile": settings.private_key,
+        "timeout_graceful_shutdown": settings.grace,
+        "ws": "none",
+    }
