@@ -99,14 +99,20 @@ async function showSome() {
   place.append(make("div", { class: "known" }, ...tiles));
 }
 
+/** A line a sentence. */
+function inviting(text) {
+  const lines = text.split(/(?<=[.?!]) /).map((line) => make("span", { text: `${line} ` }));
+  return make("p", { class: "invite" }, ...lines);
+}
+
 function invitation() {
-  if (!session.about) return [make("p", { class: "invite", text: say("ask.no.key") })];
+  if (!session.about) return [inviting(say("ask.no.key"))];
   const { identities, references } = session.about.gallery;
   const kind = ofNumbers() ? "numbers" : "images";
   const empty = mayChange() ? `ask.empty.${kind}` : "ask.empty.read";
   const both = counted(identities, references);
   return [
-    make("p", { class: "invite", text: say(identities ? `ask.ready.${kind}` : empty) }),
+    inviting(say(identities ? `ask.ready.${kind}` : empty)),
     make("p", { class: "lead", text: identities ? say("ask.ready.why", { both }) : say("ask.empty.why") }),
   ];
 }

@@ -11,6 +11,7 @@ const SIDE = 720, EDGE = 48, MOST = 1000;
 const LETTER = 15, WIDE = 0.55; // a name's letters, in pixels of the screen; how wide one is
 const LONGEST = 18; // letters of a name on the map
 const FEW = 12;
+const WIDEST = 672; // pixels of the screen, as in page.css
 
 async function show() {
   const place = byId("map-drawing");
@@ -33,8 +34,8 @@ function layOut(map, width) {
   const some = map.points.length < map.of
     ? make("p", { class: "small", text: say("map.some", { shown: map.points.length, count: map.of }) })
     : null;
-  const aside = make("aside", { class: "map-aside" }, make("p", { class: "small", text: say("map.look") }));
-  const drawing = drawn(fitted(map.points), SIDE / width, aside);
+  const aside = make("aside", { class: "map-aside" }, hint());
+  const drawing = drawn(fitted(map.points), SIDE / Math.min(width, WIDEST), aside);
   return [make("div", { class: "map-frame" }, drawing), aside, some, table(map.points)].filter(Boolean);
 }
 
@@ -62,9 +63,10 @@ function drawn(points, unit, aside) {
   svg.style.setProperty("--letter", `${LETTER * unit}px`);
   byArrows(svg, dots);
   const look = (event) => {
-    const here = dots.indexOf(event.target.closest(".identity"));
-    [...dots, ...names].forEach((one, i) => one.classList.toggle("looked-at", i % dots.length === here));
-    if (here >= 0) showAside(aside, ...groups[here]);
+    const one = event.target.closest(".identity") ?? document.activeElement.closest(".identity");
+    const here = dots.indexOf(one);
+    for (const all of [dots, names]) all.forEach((one, i) => one.classList.toggle("looked-at", i === here));
+    aside.replaceChildren(...(here < 0 ? [hint()] : portrait(...groups[here])));
   };
   svg.addEventListener("pointerover", look);
   svg.addEventListener("pointerleave", look);
@@ -72,12 +74,13 @@ function drawn(points, unit, aside) {
   return svg;
 }
 
-function showAside(aside, name, points) {
-  aside.replaceChildren(
-    make("h2", {}, make("bdi", { text: name })),
-    make("p", { class: "small", text: say("count.references", { count: points.length }) }),
-    make("div", { class: "tiles" }, ...points.slice(0, FEW).map((one) => thumbnail(one.reference, name))));
-}
+const hint = () => make("p", { class: "small", text: say("map.look") });
+
+const portrait = (name, points) => [
+  make("h2", {}, make("bdi", { text: name })),
+  make("p", { class: "small", text: say("count.references", { count: points.length }) }),
+  make("div", { class: "tiles" }, ...points.slice(0, FEW).map((one) => thumbnail(one.reference, name))),
+];
 
 const mean = (values) => values.reduce((sum, one) => sum + one, 0) / values.length;
 const middle = (points) => [mean(points.map((one) => one.left)), mean(points.map((one) => one.down))];
