@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemel.checks import (
+    check_any,
     check_both_kinds,
     check_classes,
     check_pairable,
@@ -44,6 +45,14 @@ def test_settle() -> None:
     with pytest.raises(BadItemsError, match="1 bad item in x") as caught:
         settle("x", [problem], skip_bad=False)
     assert caught.value.problems == (problem,)
+
+
+def test_any_at_all() -> None:
+    check_any(of("a"))
+    with pytest.raises(DataError, match="some: expected items, got none; add some"):
+        check_any(of())
+    with pytest.raises(DataError, match=r"got none once 1 bad items are left out \(the first: r:"):
+        check_any(of(skipped=(Problem("r", "bad"),)))
 
 
 def test_two_classes_or_more() -> None:

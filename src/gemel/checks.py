@@ -23,6 +23,18 @@ def settle(source: str, problems: Sequence[Problem], *, skip_bad: bool) -> tuple
     return tuple(problems)
 
 
+def check_any(items: Items) -> None:
+    """Refuse no items at all. One class is enough to read and to enrol, though not to train.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not len(items):
+        raise DataError(
+            f"{items.name}: expected items, got none{_because(items.skipped)}; add some"
+        )
+
+
 def check_classes(items: Items) -> None:
     """Refuse items of fewer than two classes: nothing is different there.
 

@@ -9,8 +9,12 @@ import numpy as np
 from torch import nn
 
 from gemel import data, encoders, inputs, measure, metrics, trials
+from gemel.calibrating import calibrate
 from gemel.embedded import Embedded
+from gemel.errors import GemelError, MissingExtraError
 from gemel.evaluation import Episodes, Figure, roc, verification
+from gemel.evaluation.false_accepts import percent
+from gemel.gallery import Gallery
 from gemel.inputs import read_items
 from gemel.items import Items
 from gemel.model import Siamese
@@ -19,8 +23,14 @@ from gemel.training import fit
 
 SIZE, DRAWN = 28, 42  # pixels a side of the network's input, and of a drawing before it is cut
 VIEWS = 4
+FALSE_ACCEPTS = 0.02  # a handful of symbols enrolled by one hand; the page moves it
 MODEL, PICTURE, ROC, MAP = "demo.gemel", "episodes.png", "roc.png", "map.png"
+GALLERY = "demo.gallery"
 Say = Callable[[str], object]
+
+
+def _no() -> bool:
+    return False
 
 
 def run(
@@ -30,8 +40,9 @@ def run(
     minutes: float = 1.5,
     seed: int = 0,
     say: Say = print,
+    page: Callable[[], bool] = _no,
 ) -> dict[str, tuple[Figure, Figure]]:
-    """Train, test beside nearest pixels, draw the pictures, leave the model in the folder `out`.
+    """Train, test beside nearest pixels, draw the pictures, leave model and gallery in `out`.
 
     Args:
         out: a folder; made if need be.
@@ -39,6 +50,8 @@ def run(
         minutes: how long to train.
         seed: of every random draw.
         say: gets each line to show.
+        page: asked at the end whether to open the page to draw on, and serve it until it is
+            stopped. It is not asked where what serves is not installed.
 
     Returns:
         For each test its name, and the figures of the trained model and of nearest pixels.
@@ -47,24 +60,8 @@ def run(
     begun = time.monotonic()
     folder = omniglot if omniglot is not None else find_omniglot()
     runs = None if folder is None else data.lake_runs(folder)  # a wrong folder is told at once
-    say("drawing made-up alphabets ...")
-    train = data.drawn(alphabets=60, seed=2 * seed, size=DRAWN, name="drawn")
-    say(f"  {len(train):,} drawings of {len(train.classes):,} symbols, by code; no download")
-    model = new_model(seed)
-    say(f"training a Siamese network for {minutes:g} minutes ...")
-    done = fit(
-        model,
-        train,
-        augment=inputs.Chain([inputs.Warp(), inputs.Blur()]),
-        minutes=minutes,
-        validation=0.04,  # for the threshold; a larger part, or more often, would eat the minutes
-        validations=2,
-        seed=seed,
-        progress=True,
-        patience=None,
-        out=out / MODEL,
-    )
-    say(f"  {done.steps} steps; now tested on what it never saw:")
+    model = _trained(out, minutes, seed, say)
+    say("now tested on what it never saw:")
     tests = unseen_tests(seed)
     plain = inputs.Images(SIZE, channels=1, light_on_dark=True)
     pixels = Siamese(plain, nn.Flatten(), metrics.Cosine())
@@ -80,9 +77,39 @@ def run(
     if runs is None:
         say("  (Omniglot was not found: --omniglot FOLDER adds Lake's published trials)")
     _draw(model, tests, out, seed)
+    gallery = _gallery(model, out, say)
     say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds the model and three pictures.")
     say(_closing(out))
+    _offer_page(out / MODEL, gallery, page, say)
     return table
+
+
+def _trained(out: Path, minutes: float, seed: int, say: Say) -> Siamese:
+    """The demo's network, trained, calibrated, and saved in `out`."""
+    say("drawing made-up alphabets ...")
+    train = data.drawn(alphabets=60, seed=2 * seed, size=DRAWN, name="drawn")
+    say(f"  {len(train):,} drawings of {len(train.classes):,} symbols, by code; no download")
+    model = new_model(seed)
+    say(f"training a Siamese network for {minutes:g} minutes ...")
+    done = fit(
+        model,
+        train,
+        augment=inputs.Chain([inputs.Warp(), inputs.Blur()]),
+        minutes=minutes,
+        validation=0.04,  # for the best weights; more, or more often, would eat the minutes
+        validations=2,
+        seed=seed,
+        progress=True,
+        patience=None,
+        out=out / MODEL,
+    )
+    say(f"  {done.steps} steps")
+    say("calibrating it on symbols of other alphabets ...")
+    found = calibrate(model, calibration_symbols(seed), false_accepts=FALSE_ACCEPTS, seed=seed)
+    model.save(out / MODEL)
+    accepts, rejects = map(percent, found.rates_at(found.threshold))
+    say(f"  {accepts} of pairs that differ pass for the same, {rejects} of the same are missed")
+    return model
 
 
 def new_model(seed: int) -> Siamese:
@@ -104,6 +131,16 @@ def unseen_tests(seed: int) -> dict[str, Items]:
         ),
         "real handwritten digits, 10-way": data.digits(),
     }
+
+
+def calibration_symbols(seed: int) -> Items:
+    """What the demo is calibrated on: other alphabets than it is trained and tested on.
+
+    An even seed, so that `gemel evaluate demo.gemel drawn`, whose seed is odd, has others too.
+    """
+    return data.drawn(
+        alphabets=12, drawers=8, seed=2 * seed + 1000, size=DRAWN, name="drawn/calibration"
+    )
 
 
 def find_omniglot() -> Path | None:
@@ -137,6 +174,41 @@ def _closing(out: Path) -> str:
             "  your own:  gemel train FOLDER --out mine.gemel   (a subfolder per class)",
         ]
     )
+
+
+def _gallery(model: Siamese, out: Path, say: Say) -> Path:
+    """A gallery of `model` that keeps originals: empty, or with what was enrolled in an old one.
+
+    An earlier demo's gallery is embedded anew. Where that cannot be, it stays as it is, and a new
+    one is made beside it.
+    """
+    place, number = out / GALLERY, 1
+    while place.exists():
+        try:
+            count = Gallery.reembed(place, model)
+        except GemelError as error:
+            say(f"{place} stays as it is: {error}")
+            number += 1
+            place = out / f"demo-{number}.gallery"
+        else:
+            if count:
+                say(f"{place} keeps its {count:,} references, embedded anew by this model")
+            return place
+    Gallery.open(place, model, keep_originals=True).close()
+    return place
+
+
+def _offer_page(model: Path, gallery: Path, page: Callable[[], bool], say: Say) -> None:
+    """Say how to draw on the demo's page, and open it if that is wanted."""
+    say(f"  the page:  gemel serve {model} {gallery}")
+    say("             draw any symbol once, enrol it, and draw it again: it is recognised")
+    try:
+        from gemel.serving import serve
+    except MissingExtraError:
+        say("             this needs an extra: pip install 'gemel[serve]'")
+        return
+    if page():
+        serve(model, str(gallery), open_browser=True, say=say)
 
 
 def _draw(model: Siamese, tests: dict[str, Items], out: Path, seed: int) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -328,6 +329,37 @@ class TestUse:
         run("demo", "--out", tmp_path, "--minutes", "0.5", "--seed", "3")
         assert (seen["out"], seen["minutes"], seen["seed"]) == (tmp_path, 0.5, 3)
 
+    @pytest.mark.parametrize(
+        ("words", "terminal", "typed", "wanted"),
+        [
+            (["--page"], False, "", True),
+            (["--no-page"], True, "", False),
+            ([], False, "y\n", False),
+            ([], True, "\n", True),
+            ([], True, "n\n", False),
+        ],
+    )
+    def test_demo_asks_for_the_page_at_a_terminal(
+        self,
+        words: list[str],
+        terminal: bool,
+        typed: str,
+        wanted: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        import gemel.demo
+
+        answers = []
+
+        def pretend(out: Path, *, page: Callable[[], bool], **rest: object) -> None:
+            monkeypatch.setattr(sys.stdin, "isatty", lambda: terminal)
+            answers.append(page())
+
+        monkeypatch.setattr(gemel.demo, "run", pretend)
+        result = runner.invoke(app, ["demo", *words], input=typed, catch_exceptions=False)
+        assert answers == [wanted]
+        assert ("Open it now? [Y/n]" in result.output) == (terminal and not words)
+
     def test_version(self) -> None:
         assert run("--version") == f"gemel {gemel.__version__}\n"
 
@@ -361,6 +393,30 @@ class TestSources:
 
 
 class TestErrors:
+    @pytest.mark.parametrize("command", ["train", "evaluate", "calibrate"])
+    def test_one_class_only(
+        self,
+        command: str,
+        model: Path,
+        photos: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Readers take one class, which may be enrolled; what learns or measures does not."""
+        one = tmp_path / "one"
+        shutil.copytree(next(photos.iterdir()), one / "ada")
+        out = ["--out", str(tmp_path / "b.gemel")]
+        words = ["train", str(one), *out] if command == "train" else [command, str(model), str(one)]
+        monkeypatch.setattr(sys, "argv", ["gemel", *words])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+        assert capsys.readouterr().err == (
+            "gemel: one: expected two or more classes, got one class only, 'ada'; add items of "
+            "other classes\n"
+        )
+
     def test_one_line_and_status_2(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -91,6 +91,21 @@ def test_many_and_out_again(model: Path, photos: Path, tmp_path: Path) -> None:
     assert run("gallery", "check", model, other) == "the gallery is whole\n"
 
 
+def test_one_identity_alone(model: Path, photos: Path, tmp_path: Path) -> None:
+    """A folder, or a CSV, of one person."""
+    people = tmp_path / "people"
+    people.mkdir()
+    (photos / "0").rename(people / "ada")
+    table = tmp_path / "items.csv"
+    rows = [f"{one},ada" for one in (people / "ada").iterdir()]
+    table.write_text("\n".join(["path,label", *rows]))
+    place = tmp_path / "g"
+    assert run("enrol", model, place, people) == "4 enrolled, 0 there already\n"
+    assert run("enrol", model, place, table) == "0 enrolled, 4 there already\n"
+    listed = json.loads(run("gallery", "list", model, place, "--json"))
+    assert [one["identity"] for one in listed["identities"]] == ["ada"]
+
+
 def test_a_gallery_that_is_not_whole(model: Path, photos: Path, tmp_path: Path) -> None:
     place = tmp_path / "g"
     run("enrol", model, place, photos)

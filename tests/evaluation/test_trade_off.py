@@ -1,6 +1,7 @@
 """The costs of thresholds against counts by hand, one pair after the other."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ class TestRows:
             assert row[1:] == counted(same, different, row.threshold)
         thresholds = [row.threshold for row in rows]
         assert threshold in thresholds
-        assert all(low < high for low, high in zip(thresholds, thresholds[1:], strict=False))
+        assert all(low < high for low, high in pairwise(thresholds))
         assert set(thresholds[1:]) <= {*same, *different}
         assert rows == made(same[::-1], different[::-1], threshold)
 

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,19 @@ def test_what_was_torn_before_opening_is_ended_first(path: Path) -> None:
     assert path.read_text().startswith('{"when": "2\n{"when": "20')
 
 
-def test_threads_write_whole_lines(path: Path) -> None:
-    audit = Audit(path)
+def test_threads_write_whole_lines_one_by_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit, busy, write_now = Audit(path), threading.Lock(), os.write
+
+    def write_alone(file: int, line: bytes) -> int:
+        assert busy.acquire(blocking=False)
+        time.sleep(0.0001)  # another thread may come now
+        busy.release()
+        return write_now(file, line)
+
+    monkeypatch.setattr(os, "write", write_alone)
 
     def write(name: str) -> None:
-        for number in range(100):
+        for number in range(50):
             audit.write(Entry(f"{name}{number}", "identify", identity=name * 200))
 
     threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
@@ -143,7 +152,7 @@ def test_threads_write_whole_lines(path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    expected = {f"{name}{number}" for name in "abcd" for number in range(100)}
+    expected = {f"{name}{number}" for name in "abcd" for number in range(50)}
     assert {one["request_id"] for one in lines(path)} == expected
 
 

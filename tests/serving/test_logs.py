@@ -36,10 +36,9 @@ def _as_it_was() -> Iterator[None]:
     before = [(one.handlers, one.level, one.propagate, one.filters) for one in known]
     yield
     logging.captureWarnings(capture=False)
-    for one, (one.handlers, one.level, one.propagate, one.filters) in zip(
-        known, before, strict=True
-    ):
-        one.setLevel(one.level)
+    for logger, (handlers, level, propagate, filters) in zip(known, before, strict=True):
+        logger.handlers, logger.propagate, logger.filters = handlers, propagate, filters
+        logger.setLevel(level)
 
 
 def standard_error(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:

@@ -59,6 +59,16 @@ def test_who_waits_as_told_is_let_in(per_minute: float, burst: int, start: float
     assert rates.wait("a") == 0.0
 
 
+def test_the_seconds_told_are_enough_whatever_their_rounding() -> None:
+    clock = Clock()
+    clock.now = 123_456.7
+    for per_minute in range(1, 61):
+        rates = Rates(per_minute, 1, clock=clock)
+        assert rates.wait("a") == 0.0
+        clock.now += rates.wait("a")
+        assert rates.wait("a") == 0.0
+
+
 def test_a_clock_that_falls_neither_fills_nor_locks_out() -> None:
     clock = Clock()
     clock.now = 1000.0

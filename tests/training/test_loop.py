@@ -400,6 +400,12 @@ def test_reversed_pairs_are_refused_before_training(symbols: Items, small_model:
         gemel.fit(small_model, backwards, steps=1)
 
 
+def test_one_class_is_refused_before_it_is_read(small_model: Siamese) -> None:
+    one = Items(["absent.png", "gone.png"], np.array(["ada", "ada"]), name="photos")
+    with pytest.raises(DataError, match="photos: expected two or more classes, got one class only"):
+        gemel.fit(small_model, one, steps=1)
+
+
 def test_marks_hold_all_that_was_looked_at(symbols: Items, small_model: Siamese) -> None:
     first, second = symbols.split_classes(0.5, seed=0)
     gemel.fit(small_model, first, validation=second, steps=1)

@@ -1,6 +1,7 @@
 """The commands. Each one reads its arguments, calls the library, and prints what it gave."""
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -119,11 +120,23 @@ def demo(
     ] = None,
     minutes: Annotated[float, typer.Option(help="How long to train.", min=0.01)] = 1.5,
     seed: Seed = 0,
+    page: Annotated[
+        bool | None,
+        typer.Option(
+            "--page/--no-page",
+            help="Open the page to draw on at the end, or not [default: ask, at a terminal].",
+        ),
+    ] = None,
 ) -> None:
     """Train on symbols drawn by code, then recognise symbols and handwriting never seen."""
     from gemel.demo import run
 
-    run(out, omniglot=omniglot, minutes=minutes, seed=seed, say=typer.echo)
+    def wanted() -> bool:
+        if page is not None:
+            return page
+        return sys.stdin.isatty() and typer.confirm("Open it now?", default=True)
+
+    run(out, omniglot=omniglot, minutes=minutes, seed=seed, say=typer.echo, page=wanted)
 
 
 @app.command()

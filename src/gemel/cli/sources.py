@@ -19,9 +19,11 @@ def open_source(
     """The data that `name` stands for; sets with published parts give the part for `use`.
 
     Raises:
-        DataError: there is no such data, or it is bad.
+        DataError: there is no such data, it is bad, or it has one class only.
     """
     from gemel import data
+    from gemel.checks import check_classes
+    from gemel.items import Items
 
     path = Path(name)
     if name == "digits" and not path.exists():
@@ -34,7 +36,10 @@ def open_source(
         return data.omniglot(path, part="background" if use == "train" else "evaluation")
     if _holds(path, "train-images-idx3-ubyte*", "t10k-images-idx3-ubyte*"):
         return data.mnist(path, part="train" if use == "train" else "test")
-    return data.read(path, skip_bad=skip_bad)
+    found = data.read(path, skip_bad=skip_bad)
+    if isinstance(found, Items):
+        check_classes(found)  # nothing is to be learned or measured of one
+    return found
 
 
 def _holds(folder: Path, *patterns: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 from numpy.typing import NDArray
 
-from gemel.checks import check_both_kinds, check_classes, settle
+from gemel.checks import check_any, check_both_kinds, settle
 from gemel.data.pictures import to_uint8
 from gemel.errors import DataError, Problem
 from gemel.items import Items, Kind, Pairs, Texts
@@ -38,7 +38,7 @@ def arrays(
         skip_bad: go on without bad items; they are listed in `skipped`.
 
     Raises:
-        DataError: another shape or type, other lengths, or fewer than two classes.
+        DataError: another shape or type, other lengths, or no items.
         BadItemsError: an empty label, a NaN or infinite number, a picture out of range.
     """
     table = _numpy(values, "values")
@@ -63,7 +63,7 @@ def arrays(
         origins=[f"{name} item {item}" for item in good] if problems else None,
         skipped=settle(name, problems, skip_bad=skip_bad),
     )
-    check_classes(items)
+    check_any(items)
     return items
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gemel.checks import check_classes, settle
+from gemel.checks import check_any, settle
 from gemel.data.pictures import file_fault
 from gemel.errors import DataError, Problem
 from gemel.items import Items
@@ -35,7 +35,7 @@ def folder(
         name: the name of the items; unless given, that of the folder.
 
     Raises:
-        DataError: there is no such folder, it has another layout, or fewer than two classes.
+        DataError: there is no such folder, it has another layout, or no good picture.
         BadItemsError: an empty class folder; a picture beside the class folders; an empty file, or
             one that may not be read; the same bytes under two labels.
     """
@@ -51,7 +51,7 @@ def folder(
         origins=[str(file.path) for file in files],
         skipped=settle(str(root), problems, skip_bad=skip_bad),
     )
-    check_classes(items)
+    check_any(items)
     return items
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gemel.checks import check_classes, settle
+from gemel.checks import settle
 from gemel.data.numbers import numbers_in
 from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
 from gemel.items import Items, Kind
@@ -31,7 +31,7 @@ def items_csv(
         name: the name of the items; unless given, that of the file without its end.
 
     Raises:
-        DataError: the file is no such CSV, or has fewer than two classes.
+        DataError: the file is no such CSV, or has no good row.
         BadItemsError: rows with more or fewer cells than the header, a picture that is missing,
             an empty label, a number that is none or not finite, the same row twice, one picture
             under two labels, one label in two groups.
@@ -55,7 +55,7 @@ def items_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -
     good = [item for item in found if item.number not in numbers]
     if not good:
         raise none_left(table, skipped)
-    items = Items(
+    return Items(
         values=np.array([item.value for item in good], dtype=np.float64)
         if kind == "numbers"
         else [item.value for item in good],
@@ -66,8 +66,6 @@ def items_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -
         origins=[item.origin for item in good],
         skipped=skipped,
     )
-    check_classes(items)
-    return items
 
 
 @dataclass(frozen=True)

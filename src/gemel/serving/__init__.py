@@ -3,7 +3,17 @@
 It needs `pip install 'gemel[serve]'`.
 """
 
-from gemel.serving.server import serve
-from gemel.serving.settings import Settings
+from importlib.util import find_spec
+
+from gemel.errors import MissingExtraError
+
+NEEDED = "fastapi", "prometheus_client", "python_multipart", "uvicorn"
+if not all(map(find_spec, NEEDED)):
+    raise MissingExtraError(
+        "serving needs an extra that is not installed: pip install 'gemel[serve]'"
+    )
+
+from gemel.serving.server import serve  # noqa: E402
+from gemel.serving.settings import Settings  # noqa: E402
 
 __all__ = ["Settings", "serve"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from gemel.errors import SettingsError
 
-_LITTLE = 1e-9  # what rounding may take from a token
+_LITTLE = 1e-6  # what the clock's rounding may take from a token
 _SITE = 64
 
 
@@ -17,7 +17,7 @@ class Rates:
     """A token bucket for every client: at most `burst` at once, `per_minute` in the long run.
 
     At most `most_clients` are remembered; the one that was heard of longest ago is forgotten
-    first. If it was owed nothing by then, nothing is lost. If it was still waiting, somebody is
+    first. If its bucket was full again by then, nothing is lost. If not, somebody is
     asking under more names than there is room for, and to forget clients would give each of them
     a full bucket anew. So whoever comes while this lasts shares one more bucket with all who do,
     and begins with an empty one of their own: who is remembered is served as before, and asking

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gemel.errors import MissingExtraError, SettingsError
+import uvicorn
+
+from gemel.errors import SettingsError
 from gemel.gallery import Gallery
 from gemel.model import Siamese
+from gemel.serving.app import make_app
 from gemel.serving.live import Live
 from gemel.serving.logs import configure
 from gemel.serving.settings import Settings
@@ -41,16 +44,9 @@ def serve(
         say: gets the line that tells where the page is.
 
     Raises:
-        MissingExtraError: FastAPI or uvicorn is not installed.
         SettingsError: a setting that is not possible, or the port is taken.
         GemelError: the model or the gallery cannot be opened.
     """
-    try:
-        import uvicorn
-
-        from gemel.serving.app import make_app
-    except ImportError as error:
-        raise MissingExtraError("serving needs an extra: pip install 'gemel[serve]'") from error
     settings = Settings() if settings is None else settings
     listening = _listen(settings)
     try:

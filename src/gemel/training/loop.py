@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from gemel import storage
-from gemel.checks import check_sense
+from gemel.checks import check_classes, check_sense
 from gemel.errors import Problem, SettingsError, TrainingError
 from gemel.inputs import input_of
 from gemel.items import SIDES, Items, Pairs
@@ -128,6 +128,7 @@ def fit(
 
     Raises:
         SettingsError: settings that contradict each other or the data.
+        DataError: items of one class only.
         BadItemsError: items that cannot be read.
         NonFiniteLossError: the loss is not a finite number.
         TrainingError: a checkpoint of another run.
@@ -137,6 +138,8 @@ def fit(
         minutes = 5.0
     budget = Budget(steps, epochs, minutes)
     _check_settings(rate, patience, validations, out, resume)
+    if isinstance(train, Items):
+        check_classes(train)  # before all is read
     fabric = fabric if fabric is not None else Fabric(accelerator="auto", devices=1)
     held: Items | Pairs | None
     train, held = (
