@@ -19,6 +19,7 @@ async function send(button, path, fields, show) {
     const item = await box("ask").item();
     if (item === null) return;
     place.classList.add("working");
+    answered = true;
     try {
       await show(place, await ask(path, { form: { ...fields, item } }));
     } catch (error) {
@@ -26,7 +27,6 @@ async function send(button, path, fields, show) {
     } finally {
       place.classList.remove("working");
     }
-    answered = true;
     bringIntoView(place);
   });
 }
@@ -84,6 +84,7 @@ function invite() {
   const may = mayChange();
   byId("enrol").disabled = !may;
   byId("enrol-why").hidden = may || !session.about;
+  if (!session.about) byId("known").replaceChildren();
   if (answered) return;
   byId("ask-answer").replaceChildren(...invitation());
   showSome();

@@ -143,6 +143,8 @@ function table(points) {
 }
 
 export function startMap() {
-  session.addEventListener("changed", () => byId("map").hidden || show());
+  session.addEventListener("changed", () => {
+    if (!session.about || !byId("map").hidden) show();
+  });
   return { show };
 }
