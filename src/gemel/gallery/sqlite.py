@@ -261,9 +261,17 @@ class SqliteStore:
         return found
 
     def close(self) -> None:
-        """Let go of the file; the last to do so takes its log away."""
+        """Let go of the file; the last to do so takes its log away.
+
+        The log is emptied first: if the file was replaced while it was open, SQLite leaves the log
+        where it is, and would take it for the new file's.
+        """
         with opening.in_words(self.path):
-            self._connection.close()
+            try:
+                self._connection.execute("PRAGMA busy_timeout = 0")  # a reader is not waited for
+                self._emptied_log()
+            finally:
+                self._connection.close()
 
     def _rows(self, question: str, *values: Any) -> list[Any]:
         with opening.in_words(self.path):

@@ -1,5 +1,6 @@
 """The routes of the service: the verbs of a gallery, each translated and nothing else."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -127,7 +128,7 @@ class Routes:
 
             said = await self._desk.ask(body.item, answer)
         references = tuple(one.reference for one in said.candidates[:1] if said.identity)
-        self._answered(request, "identify", said.identity, references, said.verdict)
+        await self._answered(request, "identify", said.identity, references, said.verdict)
         return said
 
     async def verify(self, request: Request) -> answers.Verified:
@@ -140,7 +141,7 @@ class Routes:
                     gallery.verify(body.identity, query)
                 ),
             )
-        self._answered(request, "verify", said.identity, (said.reference,), said.verdict)
+        await self._answered(request, "verify", said.identity, (said.reference,), said.verdict)
         return said
 
     async def compare(self, request: Request) -> answers.Compared:
@@ -148,7 +149,7 @@ class Routes:
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Compare)
             said = answers.Compared.of(await self._desk.compare(body.left, body.right))
-        self._answered(request, "compare", verdict=said.verdict)
+        await self._answered(request, "compare", verdict=said.verdict)
         return said
 
     async def enrol(self, request: Request) -> Response:
@@ -156,7 +157,7 @@ class Routes:
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Enrol)
             reference, new = await self._desk.enrol(body.identity, body.item, body.note)
-        self._answered(request, "enrol", body.identity, (reference,))
+        await self._answered(request, "enrol", body.identity, (reference,))
         said = answers.EnrolledOne(identity=body.identity, reference=reference, new=new)
         return JSONResponse(said.model_dump(), 201 if new else 200)
 
@@ -166,7 +167,7 @@ class Routes:
             body = await bodies.read_body(request, bodies.Remove)
             which: Any = body.reference if body.identity is None else body.identity
             said = answers.Gone.of(await self._desk.do(lambda gallery: gallery.remove(which)))
-        self._answered(request, "remove", said.identity, tuple(said.references))
+        await self._answered(request, "remove", said.identity, tuple(said.references))
         return said
 
     async def rename(self, request: Request) -> answers.Renamed:
@@ -174,7 +175,7 @@ class Routes:
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Rename)
             await self._desk.do(lambda gallery: gallery.rename(body.old, body.new))
-        self._answered(request, "rename", body.old, new_name=body.new)
+        await self._answered(request, "rename", body.old, new_name=body.new)
         return answers.Renamed(old=body.old, new=body.new)
 
     async def identities(
@@ -195,7 +196,7 @@ class Routes:
 
         async with self._desk.place():
             said = await self._desk.do(answer)
-        self._answered(request, "list")
+        await self._answered(request, "list")
         return said
 
     async def thumbnail(self, request: Request, id: int) -> Response:
@@ -206,7 +207,7 @@ class Routes:
             picture = await self._desk.do(lambda gallery: gallery.thumbnail(id))
         if picture is None:
             raise refused(404, "unknown", f"there is no picture of a reference {id}")
-        self._answered(request, "thumbnail", references=(id,))
+        await self._answered(request, "thumbnail", references=(id,))
         return Response(picture, media_type="image/png")
 
     async def map(
@@ -215,7 +216,7 @@ class Routes:
         """Enrolled embeddings in the plane."""
         async with self._desk.place():
             found = await self._desk.do(lambda gallery: gallery.plane(limit))
-        self._answered(request, "map")
+        await self._answered(request, "map")
         points = [answers.Point(**vars(one)) for one in found.points]
         return answers.Map(points=points, of=found.of, method="PCA", explained=found.explained)
 
@@ -251,7 +252,7 @@ class Routes:
             calibration=None if known is None else answers.CalibrationFacts.of(known),
         )
 
-    def _answered(
+    async def _answered(
         self,
         request: Request,
         verb: Verb,
@@ -264,17 +265,16 @@ class Routes:
         if verb in ("identify", "verify", "compare"):
             self._instruments.verdicts.labels(verb, verdict or "none").inc()
         if self._audit is not None:
-            self._audit.write(
-                Entry(
-                    request.state.request_id,
-                    verb,
-                    key=_visitor(request).key,
-                    identity=identity,
-                    new_name=new_name,
-                    references=references,
-                    verdict=verdict,
-                )
+            entry = Entry(
+                request.state.request_id,
+                verb,
+                key=_visitor(request).key,
+                identity=identity,
+                new_name=new_name,
+                references=references,
+                verdict=verdict,
             )
+            await asyncio.to_thread(self._audit.write, entry)
 
 
 def only_admin(request: Request) -> None:
