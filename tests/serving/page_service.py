@@ -40,10 +40,10 @@ def pictures_model(path: Path) -> Path:
     return path
 
 
-def numbers_model(path: Path) -> Path:
-    """A linear map of rows of four numbers: a threshold, and no calibration."""
+def numbers_model(path: Path, threshold: float | None = 0.5) -> Path:
+    """A linear map of rows of four numbers, without a calibration."""
     model = Siamese(inputs.Numbers(COUNT), encoders.Dense((), dim=COUNT), metrics.Euclidean())
-    model.threshold = 0.5
+    model.threshold = threshold
     model.save(path)
     return path
 

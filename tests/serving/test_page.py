@@ -313,8 +313,16 @@ def test_rows_of_numbers(numbers: Service, open_page: Callable[..., Page]) -> No
     page.click("#enrol")
     expect(note).to_have_text(f"2 numbers are here; the model takes {COUNT}.")
     row.fill("10\n20\t-3e1;\n40")
+    page.click(".note-field summary")
+    page.fill("#note", "from the garden")
     page.click("#enrol")
     expect(verdict(page)).to_have_text("oak is enrolled.")
+    expect(page.locator("#note")).to_have_value("")
+    page.click("a[href='#gallery']")
+    page.locator(".card").click()
+    expect(page.locator(".reference-note")).to_have_text("from the garden")
+    page.keyboard.press("Escape")
+    page.click("a[href='#ask']")
     row.fill("10 20 -30 40")
     page.click("#identify")
     expect(verdict(page)).to_have_text("This is oak.")
@@ -322,6 +330,47 @@ def test_rows_of_numbers(numbers: Service, open_page: Callable[..., Page]) -> No
     row.fill("-10 20 30 4")
     page.click("#identify")
     expect(verdict(page)).to_have_text("Nobody we know.")
+
+
+def test_a_model_without_threshold_measures_only(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    model = numbers_model(tmp_path / "rows.gemel", threshold=None)
+    service = Service(model, tmp_path / "rows.gallery")
+    try:
+        page = open_page(service)
+        row = page.locator("[data-box=ask] textarea")
+        row.fill("1 2 3 4")
+        page.fill("#name", "oak")
+        page.click("#enrol")
+        expect(verdict(page)).to_have_text("oak is enrolled.")
+        row.fill("1 2 3 4")
+        page.click("#verify")
+        expect(verdict(page)).to_have_text("The distance is 0.0000.")
+        expect(page.locator(".why-so")).to_have_text(TEXTS["answer.undecided.why"])
+        page.click("#identify")
+        expect(page.locator(".failure")).to_contain_text("gemel calibrate")
+        page.click("a[href='#threshold']")
+        expect(page.locator("#trade-off")).to_contain_text(TEXTS["threshold.none.nothing"])
+    finally:
+        service.stop()
+
+
+def test_a_finger_draws_and_does_not_scroll(
+    service: Service, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(service, has_touch=True, viewport={"width": 360, "height": 500})
+    pad = page.locator("[data-box=ask] canvas")
+    pad.scroll_into_view_if_needed()
+    box, before = pad.bounding_box(), page.evaluate("scrollY")
+    assert box is not None
+    hand = page.context.new_cdp_session(page)
+    for kind, down in (("touchStart", 200), ("touchMove", 150), ("touchMove", 60)):
+        point = {"x": box["x"] + 100, "y": box["y"] + down}
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(pad).to_have_attribute("aria-label", "Drawing pad, 1 stroke")
+    assert page.evaluate("scrollY") == before
 
 
 # --- compare, gallery
@@ -542,9 +591,7 @@ def test_keys(locked: tuple[Service, dict[str, str]], open_page: Callable[..., P
     expect(page.locator("#enrol")).to_be_enabled()
 
 
-def test_a_server_that_goes_and_comes_back(
-    known: Service, open_page: Callable[..., Page]
-) -> None:
+def test_a_server_that_goes_and_comes_back(known: Service, open_page: Callable[..., Page]) -> None:
     page = open_page(known)
     draw(page, VENUS)
     page.fill("#name", "mars")
@@ -628,9 +675,7 @@ def test_nothing_scrolls_sideways(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
 
 
-def test_everything_is_reached_by_keyboard(
-    known: Service, open_page: Callable[..., Page]
-) -> None:
+def test_everything_is_reached_by_keyboard(known: Service, open_page: Callable[..., Page]) -> None:
     page = open_page(known)
     focused = page.locator(":focus")
     page.keyboard.press("Tab")
@@ -645,7 +690,8 @@ def test_everything_is_reached_by_keyboard(
             "one => getComputedStyle(one.type === 'file' ? one.parentElement : one).outlineStyle"
         )
         assert outline == "solid", reached[-1]
-    assert reached == ["file", "camera", "identify", "name", "enrol", "verify", "Add a note"]
+    names = ["file", "camera", "identify", "name", "enrol", "verify"]
+    assert reached == [*names, TEXTS["ask.note.open"]]
 
 
 def test_colours_are_the_systems_until_chosen(

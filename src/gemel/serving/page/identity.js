@@ -43,8 +43,9 @@ function row(identity, references, one) {
     onclick: async () => {
       if (!(await confirmRemoval(identity, references, one))) return;
       const left = references.filter((other) => other !== one);
-      if (left.length) show({ identity, references: left });
-      else byId("identity-dialog").close();
+      if (!left.length) return byId("identity-dialog").close();
+      show({ identity, references: left });
+      byId("identity-title").focus();
     },
   });
   return make("li", {}, thumbnail(one.id, identity), facts, mayChange() ? remove : null);
