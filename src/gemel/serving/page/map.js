@@ -35,30 +35,33 @@ function layOut(map, width) {
     ? make("p", { class: "small", text: say("map.some", { shown: map.points.length, count: map.of }) })
     : null;
   const aside = make("aside", { class: "map-aside" }, hint());
-  const drawing = drawn(fitted(map.points), SIDE / Math.min(width, WIDEST), aside);
+  const { points, height } = fitted(map.points);
+  const drawing = drawn(points, height, SIDE / Math.min(width, WIDEST), aside);
   return [make("div", { class: "map-frame" }, drawing), aside, some, table(map.points)].filter(Boolean);
 }
 
-/** Points with `left` and `down` in the drawing's units, so that they fill it; both scaled alike. */
+/** Points with `left` and `down` in the drawing's units, and its height; both are scaled alike. */
 function fitted(points) {
   const range = (values) => [Math.min(...values), Math.max(...values)];
   const [left, right] = range(points.map((one) => one.x));
   const [low, high] = range(points.map((one) => one.y));
   const scale = (SIDE - 2 * EDGE) / (Math.max(right - left, high - low) || 1);
-  return points.map((one) => ({
+  const height = Math.max(SIDE / 2, (high - low) * scale + 2 * EDGE);
+  const placed = points.map((one) => ({
     ...one,
     left: SIDE / 2 + (one.x - (left + right) / 2) * scale,
-    down: SIDE / 2 - (one.y - (low + high) / 2) * scale,
+    down: height / 2 - (one.y - (low + high) / 2) * scale,
   }));
+  return { points: placed, height };
 }
 
-function drawn(points, unit, aside) {
+function drawn(points, height, unit, aside) {
   const groups = [...Map.groupBy(points, (point) => point.identity)];
   const taken = [];
   const names = groups.map(([name, own]) => label(name, own, unit, taken));
   const dots = groups.map(([name, own]) => identity(name, own));
   const svg = makeSvg("svg", {
-    class: "map", viewBox: `0 0 ${SIDE} ${SIDE}`, role: "group", "aria-label": say("map.label"),
+    class: "map", viewBox: `0 0 ${SIDE} ${height}`, role: "group", "aria-label": say("map.label"),
   }, ...dots, makeSvg("g", { "aria-hidden": "true" }, ...names));
   svg.style.setProperty("--letter", `${LETTER * unit}px`);
   byArrows(svg, dots);
