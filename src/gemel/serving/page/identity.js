@@ -62,7 +62,8 @@ function removeAll(identity, references) {
 
 function renaming(identity, references) {
   const name = make("input", {
-    type: "text", value: identity, maxlength: "200", required: true, autocapitalize: "off", spellcheck: "false",
+    type: "text", value: identity, maxlength: "200", required: true,
+    autocapitalize: "off", spellcheck: "false",
   });
   const wrong = make("p", { class: "wrong", role: "alert" });
   const onsubmit = async (event) => {
