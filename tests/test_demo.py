@@ -143,7 +143,7 @@ class TestGallery:
             for item in (0, 6):
                 gallery.enrol(f"symbol {item}", symbols.values[item], note="mine")
         assert demo._gallery(first, tmp_path, lines.append) == place
-        assert lines == [f"{place} keeps its 2 references, embedded anew by this model"]
+        assert lines == [f"{place} keeps what was enrolled (2), embedded anew by this model"]
         with gemel.Gallery.open(place, first) as gallery:
             assert [entry.identity for entry in gallery.list()] == ["symbol 0", "symbol 6"]
             assert gallery.identify(symbols.values[6]).identity == "symbol 6"

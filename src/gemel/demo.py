@@ -78,7 +78,8 @@ def run(
         say("  (Omniglot was not found: --omniglot FOLDER adds Lake's published trials)")
     _draw(model, tests, out, seed)
     gallery = _gallery(model, out, say)
-    say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds the model and three pictures.")
+    held = "the model, its gallery and three pictures"
+    say(f"done in {time.monotonic() - begun:.0f} s. {out}/ holds {held}.")
     say(_closing(out))
     _offer_page(out / MODEL, gallery, page, say)
     return table
@@ -192,7 +193,7 @@ def _gallery(model: Siamese, out: Path, say: Say) -> Path:
             place = out / f"demo-{number}.gallery"
         else:
             if count:
-                say(f"{place} keeps its {count:,} references, embedded anew by this model")
+                say(f"{place} keeps what was enrolled ({count:,}), embedded anew by this model")
             return place
     Gallery.open(place, model, keep_originals=True).close()
     return place

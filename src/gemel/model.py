@@ -177,14 +177,15 @@ class Siamese(nn.Module):
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Evaluation mode and no gradients inside, and whatever mode there was afterwards."""
-        modes = [(module, module.training) for module in self.modules()]
-        self.eval()
+        training = [module for module in self.modules() if module.training]
+        if training:  # seldom, and to go through all takes longer than a small network
+            self.eval()
         try:
             with torch.no_grad():
                 yield
         finally:
-            for module, mode in modes:
-                module.training = mode
+            for module in training:
+                module.training = True
 
     @property
     def device(self) -> torch.device:

@@ -20,6 +20,7 @@ from gemel.inputs.protocol import Input, Stored
 from gemel.items import Indices, Side
 
 SHARE = 0.5  # of the free memory that items may take
+LITTLE = 2**20  # bytes for which nobody asks how much is free
 UNKNOWN = 2 * 2**30  # bytes taken as free where the system does not say
 THREADS = 4  # decoding leaves the interpreter free, so large pictures gain
 TURN = 16  # items that a thread reads at a time
@@ -124,7 +125,7 @@ def prepare(
         DataError: the items fit neither in memory nor on the disk.
     """
     names = origins if origins is not None else [_name(i, value) for i, value in enumerate(values)]
-    stored = _room_for(input, len(values), free_memory(SHARE) if memory is None else memory)
+    stored = _room_for(input, len(values), memory)
     problems: dict[int, Problem] = {}
 
     def read(item: int) -> None:
@@ -172,9 +173,12 @@ def _number_after(path: Path, key: str) -> int | None:
     return None
 
 
-def _room_for(input: Input, count: int, memory: int) -> Stored:
+def _room_for(input: Input, count: int, most: int | None) -> Stored:
     shape, dtype = (count, *input.shape), np.dtype(input.dtype)
     size = prod(shape) * dtype.itemsize
+    if most is None and size <= LITTLE:
+        return np.empty(shape, dtype)
+    memory = free_memory(SHARE) if most is None else most
     if size <= memory:
         return np.empty(shape, dtype)
     free = shutil.disk_usage(tempfile.gettempdir()).free
