@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from gemel import Gallery, Items, Siamese, encoders, inputs, metrics
+from gemel.gallery.sqlite import SqliteStore
 
 DIM = 6
+Place = str | Path
 
 
 def numbers_model(metric: metrics.Metric, *, seed: int = 0, threshold: float = 0.5) -> Siamese:
@@ -48,8 +50,17 @@ def file_bytes(path: Path) -> bytes:
     return b"".join(one.read_bytes() for one in sorted(path.parent.glob(f"{path.name}*")))
 
 
-def open_numbers(path: Path, model: Siamese, rows: np.ndarray, names: list[str]) -> Gallery:
+def open_numbers(place: Place, model: Siamese, rows: np.ndarray, names: list[str]) -> Gallery:
     """One transaction for all: waiting for the disk takes most of a test's time."""
-    gallery = Gallery.open(path, model)
+    gallery = Gallery.open(place, model)
     gallery.enrol_items(Items(rows, np.array(names), kind="numbers"))
     return gallery
+
+
+def tamper(gallery: Gallery, statement: str) -> None:
+    """Change what is stored behind the gallery's back."""
+    store = gallery._store
+    if isinstance(store, SqliteStore):
+        store._connection.execute(statement)
+    else:
+        store._server.rows(statement)

@@ -7,7 +7,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
-from small_galleries import DIM, drawn_rows, numbers_model, open_numbers, pictures_model
+from small_galleries import DIM, Place, drawn_rows, numbers_model, open_numbers, pictures_model
 
 from gemel import Gallery, Items, Siamese, metrics
 from gemel.errors import GalleryError
@@ -28,15 +28,15 @@ def zipped(path: Path, contents: Members) -> Path:
 
 
 @pytest.fixture
-def exported(path: Path, model: Siamese) -> Path:
-    with open_numbers(path, model, drawn_rows(5, 0), list("abcab")) as gallery:
+def exported(tmp_path: Path, place: Place, model: Siamese) -> Path:
+    with open_numbers(place, model, drawn_rows(5, 0), list("abcab")) as gallery:
         gallery.enrol("d", np.ones(DIM), note="at the door")
-        assert gallery.export(path.with_suffix(".zip")) == 6
-    return path.with_suffix(".zip")
+        assert gallery.export(tmp_path / "office.zip") == 6
+    return tmp_path / "office.zip"
 
 
-def test_there_and_back(exported: Path, tmp_path: Path, path: Path, model: Siamese) -> None:
-    with Gallery.open(tmp_path / "b", model) as other, Gallery.open(path, model) as gallery:
+def test_there_and_back(exported: Path, second: Place, place: Place, model: Siamese) -> None:
+    with Gallery.open(second, model) as other, Gallery.open(place, model) as gallery:
         found = other.import_(exported)
         assert (found.added, found.present) == (6, 0)
         assert other.list() == gallery.list()
@@ -59,50 +59,53 @@ def test_other_programs_can_read_it(exported: Path, model: Siamese) -> None:
     np.testing.assert_array_equal(np.load(place, allow_pickle=False), wanted)
 
 
-def test_what_other_programs_write(exported: Path, tmp_path: Path, model: Siamese) -> None:
+def test_what_other_programs_write(
+    exported: Path, tmp_path: Path, second: Place, model: Siamese
+) -> None:
     contents = members(exported)
     np.save(tmp_path / "x.npy", np.concatenate([drawn_rows(5, 0), np.ones((1, DIM), "f4")]))
     contents["embeddings.npy"] = (tmp_path / "x.npy").read_bytes()
-    with Gallery.open(tmp_path / "b", model) as other:
+    with Gallery.open(second, model) as other:
         assert other.import_(zipped(tmp_path / "x.zip", contents)).added == 6
 
 
-def test_originals_travel(path: Path, few: Items, tmp_path: Path) -> None:
+def test_originals_travel(new_place: Callable[[], Place], few: Items, tmp_path: Path) -> None:
+    place, second, third, fourth = (new_place() for _ in range(4))
     model = pictures_model()
     file = tmp_path / "with.zip"
-    with Gallery.open(path, model, keep_originals=True) as gallery:
+    with Gallery.open(place, model, keep_originals=True) as gallery:
         gallery.enrol_items(few)
         gallery.export(file)
         wanted = [(gallery.original(one), gallery.thumbnail(one)) for one in range(1, 37)]
-    with Gallery.open(tmp_path / "b", model, keep_originals=True) as other:
+    with Gallery.open(second, model, keep_originals=True) as other:
         assert other.import_(file).added == 36
         assert [(other.original(one), other.thumbnail(one)) for one in range(1, 37)] == wanted
-    with Gallery.open(tmp_path / "c", model) as other:
+    with Gallery.open(third, model) as other:
         assert other.import_(file).added == 36
         assert other.original(1) is None
         other.export(tmp_path / "without.zip")
     with (
-        Gallery.open(tmp_path / "b", model, keep_originals=True) as other,
+        Gallery.open(second, model, keep_originals=True) as other,
         pytest.raises(GalleryError, match="holds no originals"),
     ):
         other.import_(tmp_path / "without.zip")
     contents = members(file)
     contents["originals/3"] = b"no picture"
-    with Gallery.open(tmp_path / "d", model, keep_originals=True) as other:
+    with Gallery.open(fourth, model, keep_originals=True) as other:
         with pytest.raises(GalleryError, match=r"line 4 of .*its original"):
             other.import_(zipped(tmp_path / "x.zip", contents))
         assert other.stats().references == 0
     del contents["originals/3"]
     with (
-        Gallery.open(tmp_path / "d", model) as other,
+        Gallery.open(fourth, model) as other,
         pytest.raises(GalleryError, match="expected 36 originals"),
     ):
         other.import_(zipped(tmp_path / "x.zip", contents))
 
 
-def test_another_model(exported: Path, tmp_path: Path) -> None:
+def test_another_model(exported: Path, second: Place) -> None:
     with (
-        Gallery.open(tmp_path / "b", numbers_model(metrics.Cosine())) as other,
+        Gallery.open(second, numbers_model(metrics.Cosine())) as other,
         pytest.raises(GalleryError, match="belongs to the model"),
     ):
         other.import_(exported)
@@ -171,6 +174,7 @@ def with_member(name: str, data: bytes | Callable[[bytes], bytes]) -> Callable[[
 def test_hostile(
     exported: Path,
     tmp_path: Path,
+    second: Place,
     model: Siamese,
     change: Callable[[Members], object],
     wrong: str,
@@ -178,14 +182,16 @@ def test_hostile(
     contents = members(exported)
     change(contents)
     file = zipped(tmp_path / "x.zip", contents)
-    with Gallery.open(tmp_path / "b", model) as other:
+    with Gallery.open(second, model) as other:
         with pytest.raises(GalleryError, match=wrong) as caught:
             other.import_(file)
         assert "Nothing of it was stored" in str(caught.value)
         assert other.stats().references == 0
 
 
-def test_a_bomb_a_text_and_a_broken_zip(exported: Path, tmp_path: Path, model: Siamese) -> None:
+def test_a_bomb_a_text_and_a_broken_zip(
+    exported: Path, tmp_path: Path, second: Place, model: Siamese
+) -> None:
     bomb, text, broken = (tmp_path / name for name in ("bomb.zip", "text.zip", "broken.zip"))
     with ZipFile(bomb, "w", ZIP_DEFLATED) as archive:
         for name, data in members(exported).items():
@@ -195,7 +201,7 @@ def test_a_bomb_a_text_and_a_broken_zip(exported: Path, tmp_path: Path, model: S
     place = whole.find(b"at the door")
     whole[place] ^= 1
     broken.write_bytes(whole)
-    with Gallery.open(tmp_path / "b", model) as other:
+    with Gallery.open(second, model) as other:
         for file, wrong in (
             (bomb, "without compression"),
             (text, "not a zip"),
@@ -207,10 +213,12 @@ def test_a_bomb_a_text_and_a_broken_zip(exported: Path, tmp_path: Path, model: S
         assert other.stats().references == 0
 
 
-def test_a_place_that_cannot_be_written(exported: Path, path: Path, model: Siamese) -> None:
-    with Gallery.open(path, model) as gallery:
+def test_a_place_that_cannot_be_written(
+    exported: Path, place: Place, tmp_path: Path, model: Siamese
+) -> None:
+    with Gallery.open(place, model) as gallery:
         with pytest.raises(GalleryError, match="cannot write"):
-            gallery.export(path.parent / "no" / "such.zip")
+            gallery.export(tmp_path / "no" / "such.zip")
         with pytest.raises(GalleryError, match="cannot write"):
-            gallery.export(path.parent)
-    assert not list(path.parent.glob(".*"))
+            gallery.export(tmp_path)
+    assert not list(tmp_path.glob(".*"))

@@ -1,5 +1,6 @@
 """Who an item is: against `compare` with every reference, one by one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_galleries import (
     DIM,
+    Place,
     drawn_rows,
     file_bytes,
     numbers_model,
     open_numbers,
     pictures_model,
+    tamper,
     trained,
 )
 from torch import nn
@@ -63,14 +66,14 @@ def said(found: tuple) -> list[tuple]:
 class TestNearest:
     @pytest.mark.parametrize("metric", METRICS, ids=lambda one: type(one).__name__)
     def test_every_metric_as_compare_says_to_the_bit(
-        self, path: Path, metric: metrics.Metric
+        self, place: Place, metric: metrics.Metric
     ) -> None:
         model = numbers_model(trained(metric))
         rows = drawn_rows(90, 0)
         rows[7] = rows[3]  # one embedding, two identities
         rows[20] = 0
         names = [f"{place % 40}" for place in range(90)]
-        with open_numbers(path, model, rows, names) as gallery:
+        with open_numbers(place, model, rows, names) as gallery:
             for query in [*drawn_rows(3, 1), rows[3], rows[20]]:
                 wanted = slowly(model, rows, names, query)
                 assert said(gallery.nearest(query, 9)) == wanted[:9]
@@ -81,7 +84,7 @@ class TestNearest:
     @given(seed=st.integers(0, 2**32 - 1), data=st.data())
     def test_ties_and_crowds(
         self,
-        tmp_path_factory: pytest.TempPathFactory,
+        new_place: Callable[[], Place],
         metric: metrics.Metric,
         seed: int,
         data: st.DataObject,
@@ -95,12 +98,11 @@ class TestNearest:
         names = ["many" if generator.random() < 0.9 else f"{i % 4}" for i in range(len(rows))]
         query = generator.integers(-1, 2, DIM).astype(np.float32)
         top = data.draw(st.integers(1, 6))
-        path = tmp_path_factory.mktemp("ties") / "g"
-        with open_numbers(path, model, rows, names) as gallery:
+        with open_numbers(new_place(), model, rows, names) as gallery:
             found = said(gallery.nearest(query, top))
         assert found == slowly(model, rows, names, query)[:top]
 
-    def test_more_references_than_are_asked_for_at_first(self, path: Path) -> None:
+    def test_more_references_than_are_asked_for_at_first(self, place: Place) -> None:
         """The nearest 300 are of one identity; the second nearest is found all the same."""
         model = numbers_model(metrics.Euclidean())
         rows = np.concatenate(
@@ -108,26 +110,26 @@ class TestNearest:
         )
         names = ["near"] * 300 + ["second"] * 3 + [f"far {i}" for i in range(700)]
         items = gemel.data.arrays(rows, names)
-        with Gallery.open(path, model) as gallery:
+        with Gallery.open(place, model) as gallery:
             gallery.enrol_items(items)
             found = gallery.nearest(np.zeros(DIM), 3)
         assert said(found) == slowly(model, rows, names, np.zeros(DIM))[:3]
         assert [one.identity for one in found[:2]] == ["near", "second"]
 
-    def test_references_stand_on_the_right(self, path: Path, few: Items) -> None:
+    def test_references_stand_on_the_right(self, place: Place, few: Items) -> None:
         images = inputs.Sides(inputs.Images(16, channels=1), inputs.Images(8, channels=1))
         sides = encoders.Sides(encoders.Conv(width=4, dim=5), encoders.Dense((8,), 5))
         model = Siamese(images, sides, metrics.Euclidean())
-        with Gallery.open(path, model) as gallery:
+        with Gallery.open(place, model) as gallery:
             for row in range(12):
                 gallery.enrol(f"{row % 5}", few.values[row])
             found = gallery.nearest(few.values[20], 5)
         wanted = slowly(model, few.values[:12], [f"{row % 5}" for row in range(12)], few.values[20])
         assert said(found) == wanted
 
-    def test_many_at_once_as_one_by_one(self, path: Path, few: Items) -> None:
+    def test_many_at_once_as_one_by_one(self, place: Place, few: Items) -> None:
         model = pictures_model()
-        with Gallery.open(path, model) as gallery:
+        with Gallery.open(place, model) as gallery:
             gallery.enrol_items(few)
             asked = gallery.queries([read_query(model, value) for value in few.values[:7]])
             for query, value in zip(asked, few.values[:7], strict=True):
@@ -138,16 +140,16 @@ class TestNearest:
                     assert many.distance == pytest.approx(one.distance, abs=1e-6)
             assert gallery.queries([]) == []
 
-    def test_top_must_be_one_or_more(self, path: Path, model: Siamese) -> None:
-        with Gallery.open(path, model) as gallery, pytest.raises(SettingsError, match="`top`"):
+    def test_top_must_be_one_or_more(self, place: Place, model: Siamese) -> None:
+        with Gallery.open(place, model) as gallery, pytest.raises(SettingsError, match="`top`"):
             gallery.nearest(np.zeros(DIM), 0)
 
 
 class TestIdentify:
-    def test_by_the_threshold(self, path: Path, model: Siamese) -> None:
+    def test_by_the_threshold(self, place: Place, model: Siamese) -> None:
         model.threshold = 1.0
         rows = np.eye(DIM, dtype=np.float32) * 10
-        with open_numbers(path, model, rows, list("abcdef")) as gallery:
+        with open_numbers(place, model, rows, list("abcdef")) as gallery:
             found = gallery.identify(rows[2] + 0.1)
             assert (found.verdict, found.identity) == ("found", "c")
             assert len(found.candidates) == 5
@@ -159,7 +161,7 @@ class TestIdentify:
             assert len(stranger.candidates) == 2
             assert str(stranger).startswith("nobody we know: c is the nearest")
 
-    def test_by_the_calibration(self, path: Path) -> None:
+    def test_by_the_calibration(self, place: Place) -> None:
         """Verdict and probability are those of `compare`; a close call is said."""
         generator = np.random.default_rng(0)
         centres = generator.normal(size=(30, DIM)) * 2
@@ -168,7 +170,7 @@ class TestIdentify:
         model = numbers_model(metrics.Euclidean())
         gemel.calibrate(model, gemel.data.arrays(rows, names), false_accepts=0.02)
         verdicts = set()
-        with open_numbers(path, model, rows[::12], names[::12]) as gallery:
+        with open_numbers(place, model, rows[::12], names[::12]) as gallery:
             for row in rows[1::7]:
                 found = gallery.identify(row, top=1)
                 nearest = found.candidates[0]
@@ -183,23 +185,23 @@ class TestIdentify:
                 verdicts.add(found.verdict)
         assert verdicts == {"found", "nobody", "too close to call"}
 
-    def test_a_tie_is_too_close_to_call(self, path: Path, model: Siamese) -> None:
+    def test_a_tie_is_too_close_to_call(self, place: Place, model: Siamese) -> None:
         rows = np.zeros((2, DIM), np.float32)
-        with open_numbers(path, model, rows, ["ada", "bob"]) as gallery:
+        with open_numbers(place, model, rows, ["ada", "bob"]) as gallery:
             found = gallery.identify(np.zeros(DIM), top=1)
         assert (found.verdict, found.identity) == ("too close to call", None)
         assert found.reason == "ada and bob are equally near: 0.0000"
         assert len(found.candidates) == 1
 
-    def test_nobody_is_enrolled(self, path: Path, model: Siamese) -> None:
-        with Gallery.open(path, model) as gallery:
+    def test_nobody_is_enrolled(self, place: Place, model: Siamese) -> None:
+        with Gallery.open(place, model) as gallery:
             found = gallery.identify(np.zeros(DIM))
         assert (found.verdict, found.candidates) == ("nobody", ())
         assert str(found) == "nobody we know: nobody is enrolled"
 
-    def test_without_a_threshold(self, path: Path, model: Siamese) -> None:
+    def test_without_a_threshold(self, place: Place, model: Siamese) -> None:
         model.threshold = None
-        with open_numbers(path, model, drawn_rows(2, 0), ["a", "b"]) as gallery:
+        with open_numbers(place, model, drawn_rows(2, 0), ["a", "b"]) as gallery:
             with pytest.raises(SettingsError, match="calibrate it"):
                 gallery.identify(np.zeros(DIM))
             assert gallery.nearest(np.zeros(DIM))[0].verdict is None
@@ -208,10 +210,10 @@ class TestIdentify:
 
 class TestVerify:
     @pytest.mark.parametrize("metric", METRICS, ids=lambda one: type(one).__name__)
-    def test_the_nearest_reference_counts(self, path: Path, metric: metrics.Metric) -> None:
+    def test_the_nearest_reference_counts(self, place: Place, metric: metrics.Metric) -> None:
         model = numbers_model(trained(metric))
         rows, names = drawn_rows(12, 0), ["ada", "bob", "ada", "cy"] * 3
-        with open_numbers(path, model, rows, names) as gallery:
+        with open_numbers(place, model, rows, names) as gallery:
             for query in drawn_rows(5, 3):
                 found = gallery.verify("ada", query)
                 wanted = next(one for one in slowly(model, rows, names, query) if one[2] == "ada")
@@ -220,18 +222,18 @@ class TestVerify:
                 assert found.same is found.comparison.same
                 assert found.verdict == found.comparison.verdict
 
-    def test_unknown(self, path: Path, model: Siamese) -> None:
+    def test_unknown(self, place: Place, model: Siamese) -> None:
         with (
-            Gallery.open(path, model) as gallery,
+            Gallery.open(place, model) as gallery,
             pytest.raises(GalleryError, match="nobody is enrolled as 'ada'"),
         ):
             gallery.verify("ada", np.zeros(DIM))
 
 
 class TestEnrol:
-    def test_what_is_there_stays(self, path: Path, model: Siamese) -> None:
+    def test_what_is_there_stays(self, place: Place, model: Siamese) -> None:
         row = drawn_rows(1, 0)[0]
-        with Gallery.open(path, model) as gallery:
+        with Gallery.open(place, model) as gallery:
             assert gallery.enrol("ada", row, note="at the door") == 1
             assert gallery.enrol("ada", row.copy(), note="again") == 1
             assert gallery.enrol("bob", row) == 2
@@ -241,8 +243,8 @@ class TestEnrol:
         assert [one.id for one in entries[0].references] == [1, 3]
         assert entries[0].references[0].note == "at the door"
 
-    def test_one_name_in_two_spellings(self, path: Path, model: Siamese) -> None:
-        with open_numbers(path, model, drawn_rows(2, 0), ["Zoe\u0308", "Zo\u00eb"]) as gallery:
+    def test_one_name_in_two_spellings(self, place: Place, model: Siamese) -> None:
+        with open_numbers(place, model, drawn_rows(2, 0), ["Zoe\u0308", "Zo\u00eb"]) as gallery:
             assert [entry.identity for entry in gallery.list()] == ["Zo\u00eb"]
             assert [entry.identity for entry in gallery.list("zO\u00cb")] == ["Zo\u00eb"]
             assert gallery.list("x") == ()
@@ -260,8 +262,10 @@ class TestEnrol:
             ("x" * 201, "201 characters"),
         ],
     )
-    def test_names_that_cannot_be(self, path: Path, model: Siamese, name: str, wrong: str) -> None:
-        with Gallery.open(path, model) as gallery:
+    def test_names_that_cannot_be(
+        self, place: Place, model: Siamese, name: str, wrong: str
+    ) -> None:
+        with Gallery.open(place, model) as gallery:
             with pytest.raises(GalleryError, match=wrong):
                 gallery.enrol(name, np.zeros(DIM))
             gallery.enrol("ada", np.zeros(DIM))
@@ -273,28 +277,28 @@ class TestEnrol:
         "name", ["../../etc/passwd", "a/b", "C:\\x", "'; DROP TABLE refs; --", "x" * 200, "名前"]
     )
     def test_a_name_is_never_a_path_nor_a_statement(
-        self, path: Path, model: Siamese, name: str
+        self, place: Place, model: Siamese, name: str
     ) -> None:
-        with open_numbers(path, model, drawn_rows(1, 0), [name]) as gallery:
+        with open_numbers(place, model, drawn_rows(1, 0), [name]) as gallery:
             assert gallery.identify(drawn_rows(1, 0)[0]).identity == name
             assert gallery.remove(name).whole
 
-    def test_notes_that_cannot_be(self, path: Path, model: Siamese) -> None:
-        with Gallery.open(path, model) as gallery:
+    def test_notes_that_cannot_be(self, place: Place, model: Siamese) -> None:
+        with Gallery.open(place, model) as gallery:
             with pytest.raises(GalleryError, match="the note has 2001"):
                 gallery.enrol("ada", np.zeros(DIM), note="x" * 2001)
             with pytest.raises(GalleryError, match=r"the note holds the character U\+0007"):
                 gallery.enrol("ada", np.zeros(DIM), note="x\a")
             gallery.enrol("ada", np.zeros(DIM), note="two\nlines\tand a tab")
 
-    def test_an_embedding_that_is_not_finite(self, path: Path) -> None:
+    def test_an_embedding_that_is_not_finite(self, place: Place) -> None:
         class Broken(nn.Module):
             def forward(self, batch: torch.Tensor) -> torch.Tensor:
                 return batch / batch.sum(1, keepdim=True)
 
         model = Siamese(inputs.Numbers(DIM), Broken(), metrics.Euclidean())
         model.threshold = 1.0
-        with Gallery.open(path, model) as gallery:
+        with Gallery.open(place, model) as gallery:
             gallery.enrol("ada", np.ones(DIM))
             for ask in (
                 lambda: gallery.enrol("bob", np.zeros(DIM)),
@@ -305,8 +309,8 @@ class TestEnrol:
                     ask()
             assert gallery.stats().references == 1
 
-    def test_an_item_that_cannot_be_read(self, path: Path, tmp_path: Path) -> None:
-        with Gallery.open(path, pictures_model()) as gallery:
+    def test_an_item_that_cannot_be_read(self, place: Place, tmp_path: Path) -> None:
+        with Gallery.open(place, pictures_model()) as gallery:
             with pytest.raises(BadItemsError, match=r"absent\.png"):
                 gallery.enrol("ada", tmp_path / "absent.png")
             with pytest.raises(BadItemsError, match=r"absent\.png"):
@@ -314,14 +318,16 @@ class TestEnrol:
 
 
 class TestRemove:
-    def test_one_reference_and_then_the_identity(self, path: Path, model: Siamese) -> None:
+    def test_one_reference_and_then_the_identity(self, place: Place, model: Siamese) -> None:
         rows = drawn_rows(4, 0)
-        with open_numbers(path, model, rows, ["ada", "bob", "ada", "bob"]) as gallery:
+        with open_numbers(place, model, rows, ["ada", "bob", "ada", "bob"]) as gallery:
             gallery.nearest(rows[0])
             found = gallery.remove(3)
             assert (found.identity, found.references, found.whole) == ("ada", (3,), False)
             assert said(gallery.nearest(rows[2])) == slowly_without(model, rows, {3}, rows[2])
-            assert str(gallery.remove("bob")) == "removed 2 references of bob; the identity is gone"
+            found = gallery.remove("bob")
+            assert str(found).startswith("removed 2 references of bob; the identity is gone")
+            assert found.erased is (found.left is None)
             assert said(gallery.nearest(rows[1])) == slowly_without(model, rows, {2, 3, 4}, rows[1])
             assert gallery.check() == ()
             with pytest.raises(GalleryError, match="no reference 3"):
@@ -387,9 +393,9 @@ class TestRemove:
             assert rows[0].tobytes() not in file_bytes(path)
             other.close()
 
-    def test_rename(self, path: Path, model: Siamese) -> None:
+    def test_rename(self, place: Place, model: Siamese) -> None:
         rows = drawn_rows(2, 0)
-        with open_numbers(path, model, rows, ["ada", "bob"]) as gallery:
+        with open_numbers(place, model, rows, ["ada", "bob"]) as gallery:
             gallery.nearest(rows[0])
             gallery.rename("ada", "Ada L.")
             assert gallery.identify(rows[0]).identity == "Ada L."
@@ -408,34 +414,34 @@ def slowly_without(model: Siamese, rows: np.ndarray, gone: set[int], item: objec
 
 
 class TestModels:
-    def test_another_model_is_refused(self, path: Path, model: Siamese) -> None:
-        with open_numbers(path, model, drawn_rows(1, 0), ["ada"]):
+    def test_another_model_is_refused(self, place: Place, model: Siamese) -> None:
+        with open_numbers(place, model, drawn_rows(1, 0), ["ada"]):
             pass
         with pytest.raises(GalleryError, match="belongs to the model") as caught:
-            Gallery.open(path, numbers_model(metrics.Cosine()))
+            Gallery.open(place, numbers_model(metrics.Cosine()))
         assert "reembed" in str(caught.value)
         model.threshold = 3.0  # is no part of the fingerprint
-        Gallery.open(path, model).close()
+        Gallery.open(place, model).close()
 
     @pytest.mark.parametrize("kept", [True, False])
-    def test_originals_are_a_choice_at_creation(self, path: Path, few: Items, kept: bool) -> None:
+    def test_originals_are_a_choice_at_creation(self, place: Place, few: Items, kept: bool) -> None:
         model = pictures_model()
-        with Gallery.open(path, model, keep_originals=kept) as gallery:
+        with Gallery.open(place, model, keep_originals=kept) as gallery:
             number = gallery.enrol("ada", few.values[0])
             assert (gallery.original(number) is not None) == kept
             assert (gallery.thumbnail(number) is not None) == kept
-        with Gallery.open(path, model) as gallery:
+        with Gallery.open(place, model) as gallery:
             assert gallery.stats().keeps_originals == kept
-        Gallery.open(path, model, keep_originals=kept).close()
+        Gallery.open(place, model, keep_originals=kept).close()
         with pytest.raises(SettingsError, match="chosen when it was made"):
-            Gallery.open(path, model, keep_originals=not kept)
+            Gallery.open(place, model, keep_originals=not kept)
 
-    def test_reembedded_for_another_model(self, path: Path, few: Items) -> None:
+    def test_reembedded_for_another_model(self, place: Place, few: Items) -> None:
         old, new = pictures_model(), pictures_model(seed=1)
-        with Gallery.open(path, old, keep_originals=True) as gallery:
+        with Gallery.open(place, old, keep_originals=True) as gallery:
             gallery.enrol_items(few)
             gallery.nearest(few.values[0])
-            assert Gallery.reembed(path, new) == 36
+            assert Gallery.reembed(place, new) == 36
             for ask in (
                 lambda: gallery.nearest(few.values[0]),
                 lambda: gallery.enrol("x", few.values[1]),
@@ -444,33 +450,36 @@ class TestModels:
             ):
                 with pytest.raises(GalleryError, match="made anew for another model"):
                     ask()
-        with Gallery.open(path, new) as gallery:
+        with Gallery.open(place, new) as gallery:
             assert gallery.check() == ()
             assert gallery.enrol_items(few).added == 0  # the digests are the new input's
             found = said(gallery.nearest(few.values[5], 6))
             assert found == slowly(new, few.values, few.labels.tolist(), few.values[5])
 
     def test_reembedding_is_all_or_nothing(
-        self, path: Path, few: Items, monkeypatch: pytest.MonkeyPatch
+        self, place: Place, few: Items, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         old, new = pictures_model(), pictures_model(seed=1)
-        with Gallery.open(path, old, keep_originals=True) as gallery:
+        with Gallery.open(place, old, keep_originals=True) as gallery:
             gallery.enrol_items(few)
-            gallery._store._connection.execute("DELETE FROM originals WHERE reference = 36")
+            tamper(gallery, "DELETE FROM originals WHERE reference = 36")
             assert gallery.check() == ("the original of reference 36 is missing",)
         with pytest.raises(GalleryError, match="original of reference 36 is missing"):
-            Gallery.reembed(path, new)
-        with Gallery.open(path, old) as gallery:
+            Gallery.reembed(place, new)
+        with Gallery.open(place, old) as gallery:
             assert len(gallery.nearest(few.values[0], 6)) == 6
 
-    def test_what_cannot_be_reembedded(self, path: Path, model: Siamese, tmp_path: Path) -> None:
-        with open_numbers(path, model, drawn_rows(1, 0), ["ada"]):
+    def test_what_cannot_be_reembedded(
+        self, new_place: Callable[[], Place], model: Siamese
+    ) -> None:
+        place, other = new_place(), new_place()
+        with open_numbers(place, model, drawn_rows(1, 0), ["ada"]):
             pass
         with pytest.raises(GalleryError, match="keeps no originals"):
-            Gallery.reembed(path, numbers_model(metrics.Cosine()))
-        Gallery.open(tmp_path / "b", model, keep_originals=True).close()
+            Gallery.reembed(place, numbers_model(metrics.Cosine()))
+        Gallery.open(other, model, keep_originals=True).close()
         with pytest.raises(GalleryError, match="is of numbers; the model takes images"):
-            Gallery.reembed(tmp_path / "b", pictures_model())
+            Gallery.reembed(other, pictures_model())
 
 
 class TestJoint:
@@ -492,9 +501,9 @@ class TestJoint:
                 Gallery.open(path, self.joint(), **words)
             assert not path.exists()
 
-    def test_one_by_one(self, path: Path, few: Items, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_by_one(self, place: Place, few: Items, monkeypatch: pytest.MonkeyPatch) -> None:
         model = self.joint()
-        with Gallery.open(path, model, keep_originals=True, one_by_one=True) as gallery:
+        with Gallery.open(place, model, keep_originals=True, one_by_one=True) as gallery:
             assert gallery.nearest(few.values[0]) == ()
             gallery.enrol_items(few.take(np.arange(30)))
             labels = few.labels[:30].tolist()
@@ -517,11 +526,11 @@ class TestJoint:
                 gallery.nearest(few.values[33])
 
 
-def test_stats(path: Path, model: Siamese) -> None:
-    with open_numbers(path, model, drawn_rows(3, 0), ["a", "b", "a"]) as gallery:
+def test_stats(place: Place, model: Siamese) -> None:
+    with open_numbers(place, model, drawn_rows(3, 0), ["a", "b", "a"]) as gallery:
         found = gallery.stats()
         assert (found.identities, found.references, found.dim) == (2, 3, DIM)
         assert found.fingerprint == model.fingerprint
-        assert found.search == "exact, squared distances"
+        assert found.search in ("exact, squared distances", "exact (pgvector), squared distances")
         assert "2 identities, 3 references of 6 numbers" in str(found)
-        assert found.bytes == path.stat().st_size or found.bytes > 0
+        assert found.bytes > 0

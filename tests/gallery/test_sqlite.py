@@ -2,88 +2,21 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_galleries import DIM, drawn_rows, numbers_model, open_numbers, pictures_model
 
-import gemel
 from gemel import Gallery, Items, Siamese, metrics
 from gemel.errors import BadItemsError, GalleryError, SettingsError
 from gemel.gallery.migrations import APPLICATION_ID, STEPS
 from gemel.gallery.sqlite import SqliteStore
 
-SCRIPT = Path(__file__).with_name("enrols_until_killed.py")
-
-
-class TestKilled:
-    @pytest.mark.parametrize(("rounds", "processes"), [(20, 1), (5, 2)])
-    def test_what_was_said_to_be_stored_is_there(
-        self, path: Path, model: Siamese, rounds: int, processes: int
-    ) -> None:
-        """Killed at random moments; two of them write at once."""
-        words = [sys.executable, str(SCRIPT), str(path), str(rounds), str(processes)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
-        assert done.returncode == 0, done.stderr
-        said = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
-        assert len(said) > rounds
-        with Gallery.open(path, model) as gallery:
-            kept = {one.id: one for one in gallery._store.lookup([one[2] for one in said])}
-            assert len(kept) == len(said)
-            for seed, place, number in said:
-                assert kept[number].embedding == drawn_rows(2000, seed)[place].tobytes()
-                assert kept[number].identity == f"{seed}.{place % 3}"
-
-    def test_begun_again_nothing_twice_and_nothing_lost(
-        self, path: Path, model: Siamese, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("gemel.gallery.enrolling.AT_ONCE", 10)
-        items = gemel.data.arrays(drawn_rows(60, 0), [f"{row % 7}" for row in range(60)])
-        seen = []
-
-        def stop(done: int, whole: int) -> None:
-            seen.append((done, whole))
-            if done == 30:
-                raise KeyboardInterrupt
-
-        with Gallery.open(path, model) as gallery, pytest.raises(KeyboardInterrupt):
-            gallery.enrol_items(items, progress=stop)
-        assert seen == [(10, 60), (20, 60), (30, 60)]
-        with Gallery.open(path, model) as gallery:
-            found = gallery.enrol_items(items)
-            assert (found.added, found.present) == (30, 30)
-            assert str(found) == "30 enrolled, 30 there already"
-            assert gallery.stats().references == 60
+HERE = Path(__file__).parent
 
 
 class TestTwoProcesses:
-    def test_one_sees_what_the_other_changes(self, path: Path, model: Siamese) -> None:
-        rows = drawn_rows(4, 0)
-        with open_numbers(path, model, rows[:2], ["ada", "bob"]) as gallery:
-            assert gallery.identify(rows[2]).identity != "cy"
-            self.elsewhere(path, "g.enrol('cy', rows[2]); g.enrol('dee', rows[3])")
-            assert gallery.identify(rows[2]).identity == "cy"
-            self.elsewhere(path, "g.remove('cy'); g.rename('dee', 'eve')")
-            assert gallery.nearest(rows[2])[0].identity != "cy"
-            assert gallery.identify(rows[3]).identity == "eve"
-            assert gallery.check() == ()
-
-    def elsewhere(self, path: Path, statements: str) -> None:
-        code = (
-            "import sys; sys.path.insert(0, sys.argv[2])\n"
-            "from small_galleries import drawn_rows, numbers_model\n"
-            "from gemel import Gallery, metrics\n"
-            "rows = drawn_rows(4, 0)\n"
-            "g = Gallery.open(sys.argv[1], numbers_model(metrics.Euclidean()))\n"
-            f"{statements}\ng.close()\n"
-        )
-        words = [sys.executable, "-c", code, str(path), str(SCRIPT.parent)]
-        subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
     def test_a_writer_that_does_not_end(self, path: Path, model: Siamese) -> None:
         with open_numbers(path, model, drawn_rows(1, 0), ["ada"]) as gallery:
             other = sqlite3.connect(path, isolation_level=None)
@@ -95,12 +28,6 @@ class TestTwoProcesses:
             other.execute("ROLLBACK")
             other.close()
             gallery.enrol("bob", np.ones(DIM))
-
-    def test_both_make_it(self, path: Path, model: Siamese) -> None:
-        first, second = Gallery.open(path, model), Gallery.open(path, model)
-        assert (first.enrol("ada", np.ones(DIM)), second.enrol("bob", np.ones(DIM))) == (1, 2)
-        first.close()
-        second.close()
 
 
 class TestFaults:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from gemel.gallery import Enrolled, Gallery
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file that gemel wrote.")]
-Place = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's file.")]
+Place = Annotated[
+    str,
+    typer.Argument(metavar="GALLERY", help="The gallery's file, or a URL: postgresql://..."),
+]
 Identity = Annotated[str, typer.Argument(metavar="IDENTITY", help="Who it is.")]
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="An image, or numbers.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The exported file.")]
@@ -149,7 +152,7 @@ def remove(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove an identity with all its references, or one reference; its bytes are overwritten."""
+    """Remove an identity with all its references, or one reference."""
     which = identity if reference is None else reference
     if which is None or (identity is not None and reference is not None):
         raise SettingsError("give an IDENTITY, or --reference and a number: one of the two")
@@ -163,11 +166,13 @@ def list_(
     model: Model,
     gallery: Place,
     search: Annotated[str | None, typer.Option(help="Only names that hold this.")] = None,
+    after: Annotated[str | None, typer.Option(help="Only names behind this one.")] = None,
+    most: Annotated[int | None, typer.Option(help="How many names at most.", min=1)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Name who is enrolled, with the numbers of their references."""
     with _open(model, gallery) as opened:
-        entries = opened.list(search)
+        entries = opened.list(search, after=after, most=most)
     lines = []
     for entry in entries:
         lines.append(f"{entry.identity}: {_count(len(entry.references), 'reference')}")
@@ -252,7 +257,7 @@ def reembed(
 
 def _open(
     model: Path,
-    gallery: Path,
+    gallery: str,
     *,
     create: bool = False,
     keep_originals: bool | None = None,

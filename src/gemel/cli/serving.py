@@ -78,7 +78,7 @@ def serve(
     )
     serve_(
         model,
-        str(gallery),
+        gallery,
         settings,
         keep_originals=None if originals is None else originals is Originals.keep,
         one_by_one=one_by_one,

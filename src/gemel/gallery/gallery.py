@@ -27,7 +27,6 @@ from gemel.gallery.enrolling import (
 )
 from gemel.gallery.index import EXACT_UP_TO
 from gemel.gallery.matching import (
-    EmbeddingMatcher,
     Match,
     Matcher,
     PairMatcher,
@@ -36,6 +35,7 @@ from gemel.gallery.matching import (
     read_originals,
     read_query,
 )
+from gemel.gallery.places import Address, Place, open_store, read_place
 from gemel.gallery.plane import Plane, plane
 from gemel.gallery.records import (
     Candidate,
@@ -48,7 +48,7 @@ from gemel.gallery.records import (
     checked_name,
     checked_note,
 )
-from gemel.gallery.sqlite import SqliteStore
+from gemel.gallery.searching import matcher_of
 from gemel.gallery.store import Facts, Store
 from gemel.inputs import Prepared, input_of
 from gemel.items import Items
@@ -97,15 +97,13 @@ class Gallery:
         self.model = model
         self._store = store
         self._matcher: Matcher = (
-            PairMatcher(model, store)
-            if model.is_joint
-            else EmbeddingMatcher(model, store, exact_up_to)
+            PairMatcher(model, store) if model.is_joint else matcher_of(model, store, exact_up_to)
         )
 
     @classmethod
     def open(
         cls,
-        path: Path_,
+        path: Place,
         model: Siamese,
         *,
         keep_originals: bool | None = None,
@@ -114,39 +112,44 @@ class Gallery:
         exact_up_to: int = EXACT_UP_TO,
         timeout: float | int = TIMEOUT,
     ) -> "Gallery":
-        """Open the gallery in the file `path`, or make it.
+        """Open the gallery at `path`, or make it.
 
         Args:
-            path: one SQLite file; while it is open, its log lies beside it.
+            path: one SQLite file; while it is open, its log lies beside it. Or a schema of a
+                PostgreSQL database: "postgresql://user:password@host:port/database?gallery=name".
             model: what embeds and compares. A gallery belongs to one model, by its fingerprint.
             keep_originals: whether enrolled items are kept whole, with thumbnails: a choice that
                 is made with the gallery. Default: no; of a gallery that is there, what it does.
             one_by_one: let a joint comparer look at each original (1,000 at most).
             create: make it where there is none.
             exact_up_to: how many references are searched exactly; beyond it, approximately, by
-                faiss, where the metric allows it.
+                faiss or pgvector, where the metric allows it.
             timeout: seconds to wait for another process that writes.
 
         Raises:
-            GalleryError: the file belongs to another model, is damaged, is no gallery, cannot be
-                written, or is absent though `create` is False.
+            GalleryError: the gallery belongs to another model, is damaged, is no gallery, cannot be
+                read or written, or is absent though `create` is False.
+            MissingExtraError: a URL, and psycopg is not installed.
             SettingsError: a joint comparer without `one_by_one`, or a gallery that is there and
                 keeps, or does not keep, originals.
         """
+        place = read_place(path)
         if model.is_joint:
-            kept = Path(path).exists() if keep_originals is None else keep_originals
+            there = isinstance(place, Address) or place.exists()
+            create = create and (keep_originals is not None or not there)
+            kept = there if keep_originals is None else keep_originals
             _check_one_by_one(one_by_one, kept)  # before a file is made
         new = _facts(model, keeps_originals=bool(keep_originals))
-        store = SqliteStore(Path(path), new if create else None, timeout)
+        store = open_store(place, new if create else None, timeout)
         try:
-            _check_choice(path, keep_originals, store.facts.keeps_originals)
+            _check_choice(place, keep_originals, store.facts.keeps_originals)
             return cls(model, store, one_by_one=one_by_one, exact_up_to=exact_up_to)
         except BaseException:
             store.close()
             raise
 
     @classmethod
-    def reembed(cls, path: Path_, model: Siamese, *, timeout: float | int = TIMEOUT) -> int:
+    def reembed(cls, path: Place, model: Siamese, *, timeout: float | int = TIMEOUT) -> int:
         """Make the gallery at `path` anew for another model, from the originals it keeps.
 
         All or none: until it is done, and after a crash, it is the gallery of the old model.
@@ -158,17 +161,18 @@ class Gallery:
             GalleryError: it keeps no originals, or one is missing.
             BadItemsError: originals that the new model's input cannot read.
         """
-        store = SqliteStore(Path(path), None, timeout)
+        place = read_place(path)
+        store = open_store(place, None, timeout)
         try:
             wanted = input_of(model.input, "right").kind
             if not store.facts.keeps_originals:
                 raise GalleryError(
-                    f"the gallery {path} keeps no originals, so nothing can be embedded anew: "
+                    f"the gallery {place} keeps no originals, so nothing can be embedded anew: "
                     "enrol the items in a new gallery"
                 )
             if store.facts.kind != wanted:
                 raise GalleryError(
-                    f"the gallery {path} is of {store.facts.kind}; the model takes {wanted}"
+                    f"the gallery {place} is of {store.facts.kind}; the model takes {wanted}"
                 )
 
             def make(references: list[int]) -> list[tuple[bytes, bytes]]:
@@ -193,7 +197,7 @@ class Gallery:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the place."""
         self._store.close()
 
     def enrol(self, identity: str, item: Any, *, note: str | None = None) -> int:
@@ -272,7 +276,7 @@ class Gallery:
     def remove(self, which: str | int) -> Removed:
         """Remove an identity with all its references, or the reference of that number.
 
-        The bytes are overwritten, in the file and in its log.
+        In a file the bytes are overwritten, and in its log; `Removed.erased` says whether they are.
 
         Raises:
             NotEnrolledError: there is none.
@@ -365,9 +369,24 @@ class Gallery:
         """
         return queries(self.model, items)
 
-    def list(self, search: str | None = None) -> tuple[Entry, ...]:
-        """All identities by name, or those whose names hold `search`, in any case."""
-        return tuple(self._store.entries(search))
+    def list(
+        self, search: str | None = None, *, after: str | None = None, most: int | None = None
+    ) -> tuple[Entry, ...]:
+        """All identities by name, or a page of them; names are in the order of their code points.
+
+        Args:
+            search: what the names must hold, in any case.
+            after: only names behind this one: the last of the page before.
+            most: how many there may be.
+
+        Raises:
+            GalleryError: `after` cannot be a name.
+            SettingsError: `most` is below 1.
+        """
+        if most is not None and most < 1:
+            raise SettingsError(f"`most` must be 1 or more; got {most}")
+        behind = None if after is None else checked_name(after)
+        return tuple(self._store.entries(search, behind, most))
 
     def original(self, reference: int) -> bytes | None:
         """The item that a reference was made of: a picture's file, or float64 numbers; or None."""
@@ -482,7 +501,7 @@ def _facts(model: Siamese, *, keeps_originals: bool) -> Facts:
     return Facts(model.fingerprint, model.dim, kind, keeps_originals)
 
 
-def _check_choice(path: Path_, wanted: bool | None, does: bool) -> None:
+def _check_choice(place: Address | Path, wanted: bool | None, does: bool) -> None:
     """Refuse to keep originals where they are not kept, and the other way round.
 
     Raises:
@@ -490,8 +509,8 @@ def _check_choice(path: Path_, wanted: bool | None, does: bool) -> None:
     """
     if wanted not in (None, does):
         raise SettingsError(
-            f"the gallery {path} {'keeps' if does else 'does not keep'} originals: that was chosen "
-            "when it was made. Leave keep_originals out, or make another gallery"
+            f"the gallery {place} {'keeps' if does else 'does not keep'} originals: that was "
+            "chosen when it was made. Leave keep_originals out, or make another gallery"
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from gemel import metrics
 from gemel.errors import GalleryError, OtherModelError
 from gemel.gallery import originals
-from gemel.gallery.index import ExactIndex, Index, make_index
+from gemel.gallery.index import ExactIndex, Index, Near, make_index
 from gemel.gallery.store import Kept, State, Store
 from gemel.inputs import Prepared, input_of, joined, prepare
 from gemel.items import Indices, Side
@@ -121,8 +121,8 @@ class EmbeddingMatcher:
         with self._store.snapshot():
             self._refresh()
             with self._model.evaluating():
-                rows = self._worth_measuring(query.embedding[0].numpy(), top)
-            kept = self._store.lookup(self._ids[rows].tolist())
+                worth = self._worth_measuring(query.embedding[0].numpy(), top)
+            kept = self._store.lookup(worth.tolist())
         return _one_each(self._measured(query.embedding, kept), top)
 
     def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
@@ -159,25 +159,14 @@ class EmbeddingMatcher:
     def _worth_measuring(
         self, query: "np.ndarray[tuple[int], np.dtype[np.float32]]", top: int
     ) -> Indices:
-        """Places of the references that may be the nearest ones of the nearest `top` identities."""
+        """The references that may be the nearest ones of the nearest `top` identities."""
         most = max(FIRST, 4 * top)
         while True:
             near, slack = self._index.nearest(query, most), self._index.slack(query)
-            owners, first, owner = np.unique(
-                self._identities[near.rows], return_index=True, return_inverse=True
-            )
-            best = near.scores[first]  # of each identity, since the scores rise
-            limit = np.partition(best, top - 1)[top - 1] if len(owners) >= top else np.inf
-            if limit + slack < near.complete or near.complete == np.inf:
-                break
+            rows = worth_measuring(near, self._identities[near.rows], slack, top)
+            if rows is not None:
+                return self._ids[rows]
             most *= 8
-        worth = (near.scores <= best[owner] + slack) & (near.scores <= limit + slack)
-        if slack:
-            return near.rows[worth]
-        # scores are exact: of equal ones the oldest reference counts
-        order = np.lexsort((near.rows[worth], near.scores[worth]))
-        rows = near.rows[worth][order]
-        return rows[np.sort(np.unique(self._identities[rows], return_index=True)[1])[:top]]
 
     def _current(self) -> State:
         """How far the store has come.
@@ -259,6 +248,32 @@ class PairMatcher:
     def problems(self) -> list[str]:
         """Nothing: all is read anew every time."""
         return []
+
+
+def worth_measuring(near: Near, identities: Indices, slack: float, top: int) -> Indices | None:
+    """The rows that may be the nearest ones of the nearest `top` identities.
+
+    Args:
+        near: what a search found.
+        identities: [M] the identity of each.
+        slack: by how much rounding may put two scores in another order than their distances.
+        top: how many identities are asked for.
+
+    Returns:
+        Rows of `near`; None where the search must find more to say it.
+    """
+    owners, first, owner = np.unique(identities, return_index=True, return_inverse=True)
+    best = near.scores[first]  # of each identity, since the scores rise
+    limit = np.partition(best, top - 1)[top - 1] if len(owners) >= top else np.inf
+    if near.complete <= limit + slack and near.complete < np.inf:
+        return None
+    worth = (near.scores <= best[owner] + slack) & (near.scores <= limit + slack)
+    if slack:
+        return near.rows[worth]
+    # scores are exact: of equal ones the oldest reference counts
+    order = np.lexsort((near.rows[worth], near.scores[worth]))
+    rows, owner = near.rows[worth][order], owner[worth][order]
+    return rows[np.sort(np.unique(owner, return_index=True)[1])[:top]]
 
 
 def _in_order(kept: Sequence[Kept], distances: Sequence[float]) -> list[Match]:

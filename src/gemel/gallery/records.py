@@ -138,25 +138,19 @@ class Removed:
         identity: whose references they were.
         references: their numbers.
         whole: whether the identity has no reference left, and is gone too.
-        erased: whether the bytes are gone from all files of the gallery by now. Where another
-            process was reading, its old view stays in the log until the next removal or opening.
+        erased: whether the bytes are gone from all files of the gallery by now.
+        left: where not, where they may be and for how long, in words.
     """
 
     identity: str
     references: tuple[int, ...]
     whole: bool
     erased: bool
+    left: str | None = None
 
     def __str__(self) -> str:
         what = "the identity is gone" if self.whole else "the identity has others left"
-        rest = (
-            ""
-            if self.erased
-            else (
-                "; another process is reading the gallery, so the old bytes are in its log still: "
-                "they go when it is next opened"
-            )
-        )
+        rest = "" if self.left is None else f"; {self.left}"
         count = len(self.references)
         return f"removed {count} reference{'s' * (count != 1)} of {self.identity}; {what}{rest}"
 

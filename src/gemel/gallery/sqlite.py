@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,23 @@ import numpy as np
 
 from gemel.errors import GalleryError, OtherModelError
 from gemel.gallery import opening
-from gemel.gallery.records import Entry, Reference, Removed
-from gemel.gallery.store import Block, Facts, Kept, New, State
+from gemel.gallery.records import Entry, Removed
+from gemel.gallery.store import (
+    Block,
+    Facts,
+    Kept,
+    New,
+    State,
+    as_entries,
+    names_that_hold,
+)
 from gemel.items import Indices
 
 AT_ONCE = 500  # numbers in one question to SQLite
+LEFT = (
+    "another process is reading the gallery, so the old bytes are in its log still: they go when "
+    "it is next opened"
+)
 
 
 def made_anew(path: Path) -> str:
@@ -141,18 +152,29 @@ class SqliteStore:
         number: int | None = self._rows(question, identity, digest)[0][0]
         return number
 
-    def entries(self, search: str | None) -> list[Entry]:
+    def entries(
+        self, search: str | None, after: str | None = None, most: int | None = None
+    ) -> list[Entry]:
         """All identities by name, or those whose names hold `search` in any case."""
-        rows = self._rows(
-            "SELECT name, refs.id, note, enrolled FROM refs "
-            "JOIN identities ON identities.id = refs.identity ORDER BY name, refs.id"
-        )
-        wanted = (search or "").casefold()
-        return [
-            Entry(name, tuple(Reference(*row[1:]) for row in group))
-            for name, group in groupby(rows, key=itemgetter(0))
-            if wanted in name.casefold()
-        ]
+        question = "SELECT name FROM identities WHERE name > ? ORDER BY name LIMIT ?"
+
+        def page(last: str) -> list[str]:
+            return [row[0] for row in self._rows(question, last, AT_ONCE)]
+
+        found = []
+        with self.snapshot():
+            names = names_that_hold(page, search, after, most)
+            for start in range(0, len(names), AT_ONCE):
+                some = names[start : start + AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                rows = self._rows(
+                    "SELECT name, refs.id, note, enrolled FROM refs JOIN identities "
+                    f"ON identities.id = refs.identity WHERE name IN ({marks}) "
+                    "ORDER BY name, refs.id",
+                    *some,
+                )
+                found += as_entries(rows)
+        return found
 
     def original(self, reference: int) -> bytes | None:
         """The item that a reference was made of, where originals are kept."""
@@ -213,7 +235,9 @@ class SqliteStore:
                 (name,),
             ).rowcount
             self._count("changes", "removals")
-        return Removed(name, tuple(references), bool(gone), self._emptied_log())
+        erased = self._emptied_log()
+        left = None if erased else LEFT
+        return Removed(name, tuple(references), bool(gone), erased, left)
 
     def rename(self, old: str, new: str) -> None:
         """Give an identity another name."""

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from itertools import groupby
+from operator import itemgetter
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
-from gemel.gallery.records import Entry, Removed
+from gemel.gallery.records import Entry, Reference, Removed
 from gemel.items import Indices
 
 Vectors = Float32[NDArray[np.float32], "references dim"]
+Scores = Float64[NDArray[np.float64], " references"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,34 @@ class Block:
     vectors: Vectors
 
 
+def names_that_hold(
+    page: Callable[[str], list[str]], search: str | None, after: str | None, most: int | None
+) -> list[str]:
+    """Names that hold `search` in any case, from pages of all names.
+
+    Args:
+        page: from a name to some of the names behind it, in order; none where it is the last.
+        search: what the names must hold.
+        after: only names behind this one.
+        most: how many there may be.
+    """
+    wanted = (search or "").casefold()
+    found: list[str] = []
+    last = after or ""
+    while (most is None or len(found) < most) and (names := page(last)):
+        found += [name for name in names if wanted in name.casefold()]
+        last = names[-1]
+    return found[:most]
+
+
+def as_entries(rows: Iterable[tuple[str, int, str | None, str]]) -> list[Entry]:
+    """From (name, number, note, enrolled) of references, in order, to identities."""
+    return [
+        Entry(name, tuple(Reference(*row[1:]) for row in group))
+        for name, group in groupby(rows, key=itemgetter(0))
+    ]
+
+
 @runtime_checkable
 class Store(Protocol):
     """Keeps the references of one gallery. What it says to have stored survives a crash.
@@ -132,8 +163,18 @@ class Store(Protocol):
     def known(self, contents: Sequence[tuple[str, bytes]]) -> list[int | None]:
         """For each (identity, digest) the number of the reference that is there already."""
 
-    def entries(self, search: str | None) -> list[Entry]:
-        """All identities by name, or those whose names hold `search` in any case."""
+    def entries(
+        self, search: str | None, after: str | None = None, most: int | None = None
+    ) -> list[Entry]:
+        """All identities by name, or those whose names hold `search` in any case.
+
+        Names are in the order of their code points, whatever the language.
+
+        Args:
+            search: what the names must hold.
+            after: only names behind this one.
+            most: how many there may be.
+        """
 
     def original(self, reference: int) -> bytes | None:
         """The item that a reference was made of, where originals are kept."""
@@ -148,7 +189,10 @@ class Store(Protocol):
         """
 
     def remove(self, name: str, references: Sequence[int]) -> Removed:
-        """Remove references of an identity, and the identity with its last one; erase the bytes."""
+        """Remove references of an identity, and the identity with its last one.
+
+        The bytes are overwritten if the place can do that; what is returned says so.
+        """
 
     def rename(self, old: str, new: str) -> None:
         """Give an identity another name."""
@@ -169,3 +213,79 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of the place."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a store that searches by itself keeps the forms of embeddings (see `index.Form`).
+
+    Attributes:
+        order: what the order is of: minus the inner product or the distance of vectors in half
+            precision, or the number of bits in which two codes differ.
+        width: numbers, or bits, a form.
+    """
+
+    order: Literal["inner product", "distance", "bits"]
+    width: int
+
+    def __str__(self) -> str:
+        return f"1: {self.order} of {self.width}"  # another way to make forms has another number
+
+
+@dataclass(frozen=True)
+class Forms:
+    """The forms of some embeddings.
+
+    Attributes:
+        rows: of each, the bytes in which PostgreSQL takes it; None where half precision cannot
+            hold it, being beyond 65,504.
+        longest: the length of the longest embedding.
+        rounding: the greatest distance between a form and what half precision makes of it.
+    """
+
+    rows: Sequence[bytes | None]
+    longest: float
+    rounding: float
+
+
+@dataclass(frozen=True)
+class Searchable:
+    """What there is to be searched.
+
+    Attributes:
+        count: how many references.
+        longest: see `Forms`; of all that were ever enrolled.
+        rounding: the same.
+        whole: whether every reference has a form.
+    """
+
+    count: int
+    longest: float
+    rounding: float
+    whole: bool
+
+
+@runtime_checkable
+class SearchingStore(Store, Protocol):
+    """A store that also finds what is near."""
+
+    def prepare(self, shape: Shape, make: Callable[[Vectors], Forms]) -> None:
+        """Keep a form of every embedding from now on; what is there gets one where it has none."""
+
+    def searchable(self) -> Searchable:
+        """What there is to be searched."""
+
+    def graph(self) -> bool:
+        """Whether there is a graph (HNSW) of the forms; it is made where there is none.
+
+        Inside a snapshot, and for a user who may not, none is made.
+        """
+
+    def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
+        """The nearest references [M], M up to `most`, with their identities and rising scores.
+
+        Args:
+            query: a form, as PostgreSQL writes it.
+            most: how many; with a graph there may be fewer.
+            graph: follow the graph, not look at every reference.
+        """

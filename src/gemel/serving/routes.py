@@ -193,7 +193,7 @@ class Routes:
         """Who is enrolled, by name, a page at a time."""
 
         def answer(gallery: Gallery) -> answers.Identities:
-            entries = [one for one in gallery.list(search) if one.identity > (after or "")]
+            entries = gallery.list(search, after=after, most=limit + 1)
             shown = [answers.IdentityFacts.of(one) for one in entries[:limit]]
             more = shown[-1].identity if len(entries) > limit else None
             total = gallery.stats().identities

@@ -4,7 +4,7 @@ import { make, tell } from "/page/dom.js";
 import { reach, ruler, rulerKey } from "/page/ruler.js";
 import { session } from "/page/session.js";
 import { thumbnail } from "/page/thumbs.js";
-import { distance, phrase, probability, say } from "/page/words.js";
+import { distance, phrase, probability, say, share } from "/page/words.js";
 
 const KINDS = {
   found: "yes", same: "yes", nobody: "no", different: "no", "too close to call": "close",
@@ -86,8 +86,16 @@ function candidates(all, threshold) {
     all[0].identity === undefined ? null : make("h3", { text: say("answer.nearest") }),
     make("ol", { class: "candidates" }, ...rows),
     rulerKey(threshold),
-    session.about?.calibration ? null : make("p", { class: "small", text: say("answer.uncalibrated") }));
+    make("p", { class: "small", text: howLikely(session.about?.calibration) }));
 }
+
+/** What a probability supposes, and that the threshold asks something else. */
+const howLikely = (calibration) =>
+  calibration
+    ? say("answer.prior", {
+      prior: share(calibration.prior), rate: share(calibration.false_accept_rate),
+    })
+    : say("answer.uncalibrated");
 
 function candidate(one, threshold, end) {
   const named = one.identity !== undefined;

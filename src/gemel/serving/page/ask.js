@@ -19,6 +19,7 @@ async function send(button, path, fields, show) {
     const item = await box("ask").item();
     if (item === null) return;
     place.classList.add("working");
+    answered = true;
     try {
       await show(place, await ask(path, { form: { ...fields, item } }));
     } catch (error) {
@@ -26,7 +27,6 @@ async function send(button, path, fields, show) {
     } finally {
       place.classList.remove("working");
     }
-    answered = true;
     bringIntoView(place);
   });
 }
@@ -84,6 +84,7 @@ function invite() {
   const may = mayChange();
   byId("enrol").disabled = !may;
   byId("enrol-why").hidden = may || !session.about;
+  if (!session.about) byId("known").replaceChildren();
   if (answered) return;
   byId("ask-answer").replaceChildren(...invitation());
   showSome();
@@ -99,14 +100,20 @@ async function showSome() {
   place.append(make("div", { class: "known" }, ...tiles));
 }
 
+/** A line a sentence. */
+function inviting(text) {
+  const lines = text.split(/(?<=[.?!]) /).map((line) => make("span", { text: `${line} ` }));
+  return make("p", { class: "invite" }, ...lines);
+}
+
 function invitation() {
-  if (!session.about) return [make("p", { class: "invite", text: say("ask.no.key") })];
+  if (!session.about) return [inviting(say("ask.no.key"))];
   const { identities, references } = session.about.gallery;
   const kind = ofNumbers() ? "numbers" : "images";
   const empty = mayChange() ? `ask.empty.${kind}` : "ask.empty.read";
   const both = counted(identities, references);
   return [
-    make("p", { class: "invite", text: say(identities ? `ask.ready.${kind}` : empty) }),
+    inviting(say(identities ? `ask.ready.${kind}` : empty)),
     make("p", { class: "lead", text: identities ? say("ask.ready.why", { both }) : say("ask.empty.why") }),
   ];
 }

@@ -47,8 +47,8 @@ async function start(view) {
 
 function wait(view, closed) {
   const taken = new Promise((resolve) => {
-    byId("camera-take").onclick = () => {
-      resolve(frame(view));
+    byId("camera-take").onclick = async () => {
+      resolve(await frame(view));
       byId("camera-dialog").close();
     };
   });

@@ -5,7 +5,7 @@ import { box } from "/page/boxes.js";
 import { byId, whileBusy } from "/page/dom.js";
 import { showFailure } from "/page/failure.js";
 import { ask } from "/page/server.js";
-import { remember } from "/page/session.js";
+import { remember, session } from "/page/session.js";
 import { say } from "/page/words.js";
 
 async function compare() {
@@ -27,5 +27,6 @@ async function compare() {
 
 export function startCompare() {
   byId("are-same").addEventListener("click", compare);
+  session.addEventListener("changed", () => session.about || byId("compare-answer").replaceChildren());
   return { show: () => {} };
 }

@@ -3,14 +3,16 @@
 import { makeSvg } from "/page/dom.js";
 import { distance, say, share } from "/page/words.js";
 
-const WIDTH = 640, HEIGHT = 260, LEFT = 44, RIGHT = 12, TOP = 22, BOTTOM = 34;
+const WIDTH = 640, HEIGHT = 300, LEFT = 56, RIGHT = 24, TOP = 22, BOTTOM = 36;
+const MARKS = [0, 0.001, 0.01, 0.1, 0.5, 1];
 
 /** `{drawing, moveTo}`: the curve of points {threshold, false_accepts, false_rejects}. */
 export function makeCurve(points, inUse) {
   const low = points[0].threshold;
   const high = points.at(-1).threshold;
   const x = (value) => LEFT + ((value - low) / (high - low || 1)) * (WIDTH - LEFT - RIGHT);
-  const y = (value) => TOP + (1 - value) * (HEIGHT - TOP - BOTTOM);
+  // cube roots, so that one in a thousand is seen beside all
+  const y = (value) => TOP + (1 - Math.cbrt(value)) * (HEIGHT - TOP - BOTTOM);
   const path = (name) =>
     points.map((one, i) => `${i ? "L" : "M"}${x(one.threshold).toFixed(1)} ${y(one[name]).toFixed(1)}`).join("");
   const rule = (name, at) =>
@@ -36,14 +38,14 @@ export function makeCurve(points, inUse) {
 }
 
 function grid(low, high, x, y) {
-  const text = (at, down, anchor, words) =>
-    makeSvg("text", { x: at, y: down, "text-anchor": anchor, text: words });
-  const lines = [0, 0.25, 0.5, 0.75, 1].flatMap((value) => [
+  const text = (at, down, anchor, words, name) =>
+    makeSvg("text", { x: at, y: down, "text-anchor": anchor, text: words, class: name });
+  const lines = MARKS.flatMap((value) => [
     makeSvg("line", { class: "curve-grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }),
-    text(LEFT - 8, y(value) + 4, "end", share(value)),
+    text(LEFT - 8, y(value) + 4, "end", share(value), value === MARKS[1] ? "fine" : null),
   ]);
   return [...lines,
     text(LEFT, HEIGHT - 12, "start", distance(low)),
-    text((x(low) + x(high)) / 2, HEIGHT - 12, "middle", say("threshold.axis")),
+    text((x(low) + x(high)) / 2, HEIGHT - 12, "middle", say("threshold.axis"), "fine"),
     text(WIDTH - RIGHT, HEIGHT - 12, "end", distance(high))];
 }

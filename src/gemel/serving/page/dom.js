@@ -47,5 +47,7 @@ export function unhurried(task, milliseconds = 250) {
 
 /** Has the screen reader say it. */
 export function tell(text) {
-  byId("said").textContent = text;
+  const said = byId("said");
+  said.textContent = "";
+  setTimeout(() => (said.textContent = text), 50); // so that the same words are said again
 }

@@ -9,6 +9,8 @@ export function failureWords(error) {
   return hasText(key) ? say(key, { count: error.wait }) : say("error.other", { code: error.code });
 }
 
+const reference = (id) => make("p", { class: "small", text: say("error.reference", { id }) });
+
 /** Shows a refusal in `place`; any other error is a fault of the page, and goes on. */
 export function showFailure(place, error) {
   if (!(error instanceof Refused)) throw error;
@@ -17,7 +19,7 @@ export function showFailure(place, error) {
     make("div", { class: "failure" },
       make("h2", { text: words }),
       error.said ? make("p", { lang: "en", text: error.said }) : null,
-      error.request ? make("p", { class: "small", text: say("error.reference", { id: error.request }) }) : null),
+      error.request ? reference(error.request) : null),
   );
   tell(words);
 }

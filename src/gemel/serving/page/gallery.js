@@ -55,9 +55,8 @@ function card(entry) {
 
 function facts() {
   byId("gallery-why").hidden = mayChange() || !session.about;
-  if (!session.about) return;
-  const { identities, references } = session.about.gallery;
-  byId("gallery-total").textContent = counted(identities, references);
+  const known = session.about?.gallery;
+  byId("gallery-total").textContent = known ? counted(known.identities, known.references) : "";
 }
 
 const shown = () => !byId("gallery").hidden;

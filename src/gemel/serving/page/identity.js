@@ -10,15 +10,22 @@ import { moment, phrase, say } from "/page/words.js";
 
 /** Opens the dialog of an identity. */
 export function openIdentity(entry) {
+  const dialog = byId("identity-dialog");
   show(entry);
-  byId("identity-dialog").showModal();
+  dialog.showModal();
+  dialog.addEventListener("close", () => setTimeout(findFocus), { once: true });
+}
+
+/** Where the card that opened the dialog is gone, reading goes on at the top of the view. */
+function findFocus() {
+  if (document.activeElement === document.body) byId("main").focus();
 }
 
 function show({ identity, references }) {
   const dialog = byId("identity-dialog");
   const close = make("button", { type: "button", text: say("close"), onclick: () => dialog.close() });
   dialog.replaceChildren(
-    make("h2", { id: "identity-title" }, make("bdi", { text: identity })),
+    make("h2", { id: "identity-title", tabindex: -1, autofocus: true }, make("bdi", { text: identity })),
     mayChange() ? renaming(identity, references) : make("p", { class: "why", text: say("role.read") }),
     make("ul", { class: "references" }, ...references.map((one) => row(identity, references, one))),
     make("div", { class: "row end" },
@@ -36,8 +43,9 @@ function row(identity, references, one) {
     onclick: async () => {
       if (!(await confirmRemoval(identity, references, one))) return;
       const left = references.filter((other) => other !== one);
-      if (left.length) show({ identity, references: left });
-      else byId("identity-dialog").close();
+      if (!left.length) return byId("identity-dialog").close();
+      show({ identity, references: left });
+      byId("identity-title").focus();
     },
   });
   return make("li", {}, thumbnail(one.id, identity), facts, mayChange() ? remove : null);
@@ -54,7 +62,8 @@ function removeAll(identity, references) {
 
 function renaming(identity, references) {
   const name = make("input", {
-    type: "text", value: identity, maxlength: "200", required: true, autocapitalize: "off", spellcheck: "false",
+    type: "text", value: identity, maxlength: "200", required: true,
+    autocapitalize: "off", spellcheck: "false",
   });
   const wrong = make("p", { class: "wrong", role: "alert" });
   const onsubmit = async (event) => {
@@ -64,6 +73,7 @@ function renaming(identity, references) {
     try {
       const { old, new: now } = await ask("/v1/rename", { json: { old: identity, new: wanted } });
       show({ identity: now, references });
+      byId("identity-title").focus();
       tell(say("identity.renamed", { old, new: now }));
       await refresh();
     } catch (error) {

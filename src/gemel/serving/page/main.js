@@ -35,7 +35,8 @@ function route(focus) {
 
 function startTheme() {
   const button = byId("theme");
-  const label = () => button.setAttribute("aria-label", say(theme() === "dark" ? "theme.light" : "theme.dark"));
+  const words = () => say(theme() === "dark" ? "theme.light" : "theme.dark");
+  const label = () => button.setAttribute("aria-label", words());
   button.addEventListener("click", turnTheme);
   onTheme(label);
   label();
@@ -54,7 +55,8 @@ function showFoot() {
   if (!session.about) return byId("foot").replaceChildren();
   const { version, model, role } = session.about;
   const facts = {
-    version, fingerprint: model.fingerprint.slice(0, FINGERPRINT), count: model.dim, role: say(`foot.${role}`),
+    version, fingerprint: model.fingerprint.slice(0, FINGERPRINT),
+    count: model.dim, role: say(`foot.${role}`),
   };
   byId("foot").textContent = say(model.dim ? "foot" : "foot.pairs", facts);
 }

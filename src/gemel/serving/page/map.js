@@ -11,6 +11,7 @@ const SIDE = 720, EDGE = 48, MOST = 1000;
 const LETTER = 15, WIDE = 0.55; // a name's letters, in pixels of the screen; how wide one is
 const LONGEST = 18; // letters of a name on the map
 const FEW = 12;
+const WIDEST = 672; // pixels of the screen, as in page.css
 
 async function show() {
   const place = byId("map-drawing");
@@ -33,38 +34,42 @@ function layOut(map, width) {
   const some = map.points.length < map.of
     ? make("p", { class: "small", text: say("map.some", { shown: map.points.length, count: map.of }) })
     : null;
-  const aside = make("aside", { class: "map-aside" }, make("p", { class: "small", text: say("map.look") }));
-  const drawing = drawn(fitted(map.points), SIDE / width, aside);
+  const aside = make("aside", { class: "map-aside" }, hint());
+  const { points, height } = fitted(map.points);
+  const drawing = drawn(points, height, SIDE / Math.min(width, WIDEST), aside);
   return [make("div", { class: "map-frame" }, drawing), aside, some, table(map.points)].filter(Boolean);
 }
 
-/** Points with `left` and `down` in the drawing's units, so that they fill it; both scaled alike. */
+/** Points with `left` and `down` in the drawing's units, and its height; both are scaled alike. */
 function fitted(points) {
   const range = (values) => [Math.min(...values), Math.max(...values)];
   const [left, right] = range(points.map((one) => one.x));
   const [low, high] = range(points.map((one) => one.y));
   const scale = (SIDE - 2 * EDGE) / (Math.max(right - left, high - low) || 1);
-  return points.map((one) => ({
+  const height = Math.max(SIDE / 2, (high - low) * scale + 2 * EDGE);
+  const placed = points.map((one) => ({
     ...one,
     left: SIDE / 2 + (one.x - (left + right) / 2) * scale,
-    down: SIDE / 2 - (one.y - (low + high) / 2) * scale,
+    down: height / 2 - (one.y - (low + high) / 2) * scale,
   }));
+  return { points: placed, height };
 }
 
-function drawn(points, unit, aside) {
+function drawn(points, height, unit, aside) {
   const groups = [...Map.groupBy(points, (point) => point.identity)];
   const taken = [];
   const names = groups.map(([name, own]) => label(name, own, unit, taken));
   const dots = groups.map(([name, own]) => identity(name, own));
   const svg = makeSvg("svg", {
-    class: "map", viewBox: `0 0 ${SIDE} ${SIDE}`, role: "group", "aria-label": say("map.label"),
+    class: "map", viewBox: `0 0 ${SIDE} ${height}`, role: "group", "aria-label": say("map.label"),
   }, ...dots, makeSvg("g", { "aria-hidden": "true" }, ...names));
   svg.style.setProperty("--letter", `${LETTER * unit}px`);
   byArrows(svg, dots);
   const look = (event) => {
-    const here = dots.indexOf(event.target.closest(".identity"));
-    [...dots, ...names].forEach((one, i) => one.classList.toggle("looked-at", i % dots.length === here));
-    if (here >= 0) showAside(aside, ...groups[here]);
+    const one = event.target.closest(".identity") ?? document.activeElement.closest(".identity");
+    const here = dots.indexOf(one);
+    for (const all of [dots, names]) all.forEach((one, i) => one.classList.toggle("looked-at", i === here));
+    aside.replaceChildren(...(here < 0 ? [hint()] : portrait(...groups[here])));
   };
   svg.addEventListener("pointerover", look);
   svg.addEventListener("pointerleave", look);
@@ -72,12 +77,13 @@ function drawn(points, unit, aside) {
   return svg;
 }
 
-function showAside(aside, name, points) {
-  aside.replaceChildren(
-    make("h2", {}, make("bdi", { text: name })),
-    make("p", { class: "small", text: say("count.references", { count: points.length }) }),
-    make("div", { class: "tiles" }, ...points.slice(0, FEW).map((one) => thumbnail(one.reference, name))));
-}
+const hint = () => make("p", { class: "small", text: say("map.look") });
+
+const portrait = (name, points) => [
+  make("h2", {}, make("bdi", { text: name })),
+  make("p", { class: "small", text: say("count.references", { count: points.length }) }),
+  make("div", { class: "tiles" }, ...points.slice(0, FEW).map((one) => thumbnail(one.reference, name))),
+];
 
 const mean = (values) => values.reduce((sum, one) => sum + one, 0) / values.length;
 const middle = (points) => [mean(points.map((one) => one.left)), mean(points.map((one) => one.down))];
@@ -140,6 +146,8 @@ function table(points) {
 }
 
 export function startMap() {
-  session.addEventListener("changed", () => byId("map").hidden || show());
+  session.addEventListener("changed", () => {
+    if (!session.about || !byId("map").hidden) show();
+  });
   return { show };
 }

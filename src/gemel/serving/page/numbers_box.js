@@ -16,10 +16,6 @@ export class NumbersBox {
     this.show();
   }
 
-  wanted() {
-    return session.about?.model.input.count ?? this.last;
-  }
-
   clear() {
     this.parts.numbers.value = "";
     this.parts.numbers.focus();
@@ -33,7 +29,7 @@ export class NumbersBox {
   /** What is sent: a JSON list; null, and a word about it, where it is no row. */
   async item() {
     const { numbers, bad } = readNumbers(this.parts.numbers.value);
-    const wanted = this.wanted();
+    const { wanted } = this;
     if (!bad && numbers.length === wanted) return JSON.stringify(numbers);
     if (this.isEmpty()) this.remark(say("item.missing.numbers"), true);
     else if (bad) this.remark(say("item.numbers.bad", { text: bad }), true);
@@ -50,7 +46,8 @@ export class NumbersBox {
   show() {
     const { label, clear, numbers: field } = this.parts;
     const { numbers, bad } = readNumbers(field.value);
-    const wanted = this.wanted();
+    this.wanted = session.about?.model.input.count ?? this.wanted; // kept while signed out
+    const { wanted } = this;
     label.textContent = say("item.numbers", { count: wanted });
     clear.disabled = this.isEmpty();
     const words = bad

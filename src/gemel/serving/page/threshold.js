@@ -5,7 +5,7 @@ import { byId, make, tell } from "/page/dom.js";
 import { session } from "/page/session.js";
 import { distance, phrase, say, share } from "/page/words.js";
 
-const HOW = "gemel calibrate MODEL DATA --false-accepts";
+const HOW = ["gemel calibrate MODEL DATA", "--false-accepts"];
 let chosen = null; // place in the trade-off; null: the one in use
 
 function show() {
@@ -15,7 +15,7 @@ function show() {
   if (!calibration) return place.replaceChildren(...withoutCalibration(model.threshold));
   if (!calibration.trade_off.length) {
     const rate = calibration.false_accept_rate;
-    return place.replaceChildren(make("p", { text: say("threshold.old") }), command(`${HOW} ${rate}`));
+    return place.replaceChildren(make("p", { text: say("threshold.old") }), command(rate));
   }
   return place.replaceChildren(...whatIf(calibration));
 }
@@ -28,7 +28,7 @@ function withoutCalibration(threshold) {
     make("p", { class: "invite", text: say("threshold.none") }),
     make("p", { text: has }),
     make("p", { text: say("threshold.none.get") }),
-    command(`${HOW} 0.01`),
+    command(0.01),
   ];
 }
 
@@ -129,17 +129,20 @@ function howToKeep(point) {
   const heading = make("h2", { text: say("threshold.keep") });
   if (point.false_accepts === 0) return [heading, make("p", { text: say("threshold.keep.none") })];
   const wanted = Number(point.false_accepts.toPrecision(2));
-  return [heading, make("p", { text: say("threshold.keep.why") }), command(`${HOW} ${wanted}`)];
+  return [heading, make("p", { text: say("threshold.keep.why") }), command(wanted)];
 }
 
-function command(text) {
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    tell(say("copied"));
+/** The command that keeps a rate; it breaks between its parts only. */
+function command(rate) {
+  const parts = [HOW[0], `${HOW[1]} ${rate}`];
+  const code = make("code", {}, make("span", { text: parts[0] }), " ", make("span", { text: parts[1] }));
+  const button = make("button", { type: "button", class: "quiet", text: say("copy") });
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(parts.join(" "));
     button.textContent = say("copied");
-  };
-  const button = make("button", { type: "button", class: "quiet", text: say("copy"), onclick: copy });
-  return make("div", { class: "command" }, make("code", { text }), navigator.clipboard ? button : null);
+    tell(say("copied"));
+  });
+  return make("div", { class: "command" }, code, navigator.clipboard ? button : null);
 }
 
 const wordOf = (verdict, name = "") =>
