@@ -1,4 +1,4 @@
-"""Requests that no honest client sends: bombs, broken pictures, broken bodies; not a test itself."""
+"""Requests that no honest client sends: bombs, broken pictures and bodies; not a test itself."""
 
 import json
 import random

@@ -169,7 +169,16 @@ NAMES = [
     *("../../etc/passwd", "..\\..\\boot.ini", "C:\\con", "/dev/null", "a/b/../c", "~", "."),
     *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)"),
     *("'; DROP TABLE refs; --", "' OR '1'='1", 'a"b`c$(id)|&;', "%", "_", "*", "%s%n%x{0}{{7*7}}"),
-    *("${jndi:ldap://x}", "=cmd|' /C calc'!A0", "null", "undefined", "NaN", "\ufeffada", "ädä", "😀"),
+    *(
+        "${jndi:ldap://x}",
+        "=cmd|' /C calc'!A0",
+        "null",
+        "undefined",
+        "NaN",
+        "\ufeffada",
+        "ädä",
+        "😀",
+    ),
 ]
 
 
@@ -190,7 +199,16 @@ def test_names_are_only_text(plain: Service, name: str) -> None:
     assert sane(plain.ask("POST", "/v1/remove", {"identity": name})).status == 404
 
 
-FORGED = ["a\nb", 'x"}\n{"level": "error"', "a\r\nX-Evil: 1", "a\x00b", "a\u202eb", "a\u2028b", " ", ""]
+FORGED = [
+    "a\nb",
+    'x"}\n{"level": "error"',
+    "a\r\nX-Evil: 1",
+    "a\x00b",
+    "a\u202eb",
+    "a\u2028b",
+    " ",
+    "",
+]
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -201,9 +219,10 @@ def test_names_that_forge_lines_are_refused(plain: Service, name: str) -> None:
 
 
 def test_request_ids_are_taken_over_only_if_they_are_plain(plain: Service) -> None:
-    assert sane(plain.ask("GET", "/health", headers={"X-Request-Id": "a-1"})).headers[
-        "x-request-id"
-    ] == "a-1"
+    assert (
+        sane(plain.ask("GET", "/health", headers={"X-Request-Id": "a-1"})).headers["x-request-id"]
+        == "a-1"
+    )
     for forged in ("a b", '"}', "a" * 65, "<b>", "é"):
         answer = plain.ask("GET", "/health", headers={"X-Request-Id": forged})
         assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
@@ -278,7 +297,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(plain: Service) -> None:
         assert 0.5 < time.monotonic() - begun < 5
     with socket.create_connection(("127.0.0.1", plain.port), timeout=10) as slow:
         begun = time.monotonic()
-        with pytest.raises(OSError, match="reset|Broken"):  # noqa: PT012  it hangs up on a dripper
+        with pytest.raises(OSError, match=r"reset|Broken"):  # noqa: PT012  it hangs up on a dripper
             for byte in b"GET /health HTTP/1.1\r\nA: " + b"a" * 100:
                 slow.sendall(bytes([byte]))
                 time.sleep(0.05)
@@ -335,7 +354,10 @@ BODIES = [
     b'{"item": {}, "item": {}}',
     b'{"item": {"image": "QUJD", "image": "QUJD"}}',
     b'{"item": {"image": "QUJD"}, "top": 1e400}',
-    *(b'{"item": {"image": "QUJD"}, "top": %s}' % one for one in (b"0", b"-1", b"101", b"1.5", b'""')),
+    *(
+        b'{"item": {"image": "QUJD"}, "top": %s}' % one
+        for one in (b"0", b"-1", b"101", b"1.5", b'""')
+    ),
     b'{"\\ud800": 1, "item": {}}',
     b'{"item": {"\\ud800": 1}}',
     b'{"__proto__": {}, "constructor": {}, "item": {"image": "QUJD"}}',
@@ -383,7 +405,10 @@ FORMS = {
     "deep": ("multipart/form-data; boundary=edge", form([("item", "[" * 100_000)])[0]),
     "file_name": ("multipart/form-data; boundary=edge", form([("item", b"x"), ("top", b"5")])[0]),
     **{
-        charset: (f"multipart/form-data; boundary=edge; charset={charset}", form([("x", "+2AA-")])[0])
+        charset: (
+            f"multipart/form-data; boundary=edge; charset={charset}",
+            form([("x", "+2AA-")])[0],
+        )
         for charset in ("undefined", "punycode", "utf-7", "idna", "rot13", "unicode_escape")
     },
 }
@@ -516,8 +541,8 @@ def test_many_at_once_get_their_own_answers(plain: Service) -> None:
 def test_nothing_of_all_this_was_a_defect(plain: Service, keyed: Service) -> None:
     """The last test here: what the logs say of the ones before."""
     for service in (plain, keyed):
-        # libtiff says on its own what it finds broken
-        own = [line for line in service.log.splitlines() if not re.match(r"\w+: |Fax|LZW", line)]
-        lines = [json.loads(line) for line in own]
-        assert [one for one in lines if one["level"] == "error"] == []
+        assert service.defects() == []
+        for line in service.log.splitlines():
+            # libtiff says on its own what it finds broken
+            assert json.loads(line) if line.startswith("{") else re.match(r"\w+: |Fax|LZW", line)
         assert service.process.is_alive()
