@@ -121,9 +121,25 @@ def test_a_full_disk_is_told_and_the_next_line_is_whole(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.stat().st_size == size + 10
     audit.write(Entry("r3", "enrol", identity="cleo"))
-    first, torn, last = path.read_text().splitlines()
-    assert (json.loads(first)["identity"], json.loads(last)["identity"]) == ("ada", "cleo")
+    first, torn, *rest = path.read_text().splitlines()
+    assert [json.loads(one)["identity"] for one in (first, *rest)] == ["ada", "bob", "cleo"]
     assert len(torn) == 10
+    audit.settle()
+    assert len(path.read_text().splitlines()) == 4
+
+
+def test_what_cannot_be_written_is_told_before_a_change(path: Path) -> None:
+    audit = Audit(path)
+    audit.write(Entry("r1", "enrol"))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(GalleryError, match="cannot write the audit log"):
+        audit.settle()
+    with pytest.raises(GalleryError, match="cannot write the audit log"):
+        audit.write(Entry("r2", "remove"))
+    path.rmdir()
+    audit.settle()
+    assert [one["request_id"] for one in lines(path)] == ["r2"]
 
 
 def test_what_was_torn_before_opening_is_ended_first(path: Path) -> None:

@@ -25,6 +25,12 @@ MAX_PIXELS = 89_478_485
 
 Pillow warns of pictures larger than this too.
 """
+MOST_SCANS = 64
+"""Scans of a JPEG: each is a pass over all of it, and takes 40 bytes; real ones have up to 14."""
+MOST_IN_TILE = 2**22
+"""Pixels of a TIFF's tile, where that is more than the picture has."""
+
+TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323  # tags, of TIFF 6.0
 
 _TURNS = {
     1: Image.Transpose.ROTATE_90,
@@ -159,7 +165,27 @@ def to_uint8(array: NDArray[Any], where: str) -> UInt8[np.ndarray, "..."]:
 
 def _decode(source: Any, where: str) -> Image.Image:
     with _in_words(where), Image.open(source, formats=FORMATS) as image:
+        _refuse_slow(image, where)
         return _plain(image, where)
+
+
+def _refuse_slow(image: Any, where: str) -> None:
+    """Refuse a file that would take far more time or memory than its picture has pixels.
+
+    Raises:
+        DataError: it is one.
+    """
+    if image.format in ("JPEG", "MPO"):
+        place = image.fp.tell()
+        image.fp.seek(0)
+        scans = image.fp.read().count(b"\xff\xda")
+        image.fp.seek(place)
+        if scans > MOST_SCANS:
+            raise _too_large(where, f"{scans:,} scans", MOST_SCANS, "scans")
+    if image.format == "TIFF":
+        wide, high = (image.tag_v2.get(tag, 0) for tag in (TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT))
+        if wide * high > max(MOST_IN_TILE, image.width * image.height):
+            raise _too_large(where, f"a tile of {wide} x {high}", MOST_IN_TILE)
 
 
 @contextmanager
@@ -170,7 +196,7 @@ def _in_words(where: str) -> Iterator[None]:
     except DataError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(where, str(error)) from error
+        raise _too_large(where, str(error), MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise DataError(
             f"{where}: not a picture of a kind that can be read (JPEG, PNG, BMP, WebP, TIFF), or "
@@ -191,9 +217,9 @@ def _damaged(where: str, error: Exception) -> DataError:
     )
 
 
-def _too_large(where: str, found: str, most: int = MAX_PIXELS) -> DataError:
+def _too_large(where: str, found: str, most: int, what: str = "pixels") -> DataError:
     return DataError(
-        f"{where}: expected at most {most:,} pixels, got {found.rstrip('.')}; it may be a "
+        f"{where}: expected at most {most:,} {what}, got {found.rstrip('.')}; it may be a "
         "decompression bomb: make the picture smaller or leave it out"
     )
 
@@ -202,7 +228,7 @@ def _plain(image: Image.Image, where: str) -> Image.Image:
     """`image` upright, in 8 bits, grey or RGB, without transparency. `image` stays as it is."""
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise _too_large(where, f"{width} x {height}")
+        raise _too_large(where, f"{width} x {height}", MAX_PIXELS)
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I") or upright.mode == "F":
         return _from_deep(upright, where)

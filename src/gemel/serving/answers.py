@@ -1,8 +1,9 @@
 """What the service answers, as records that are also its documentation."""
 
-from typing import Any, Literal
+import sys
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from gemel.comparison import Comparison
 from gemel.evaluation.calibration import Calibration, Verdict
@@ -31,12 +32,20 @@ class Status(BaseModel):
     status: Literal["ok", "ready"]
 
 
+def _within(distance: float) -> float:
+    return min(distance, sys.float_info.max)
+
+
+Distance = Annotated[float, AfterValidator(_within)]
+"""JSON has no infinity; two items beyond all bounds are as far apart as a number can say."""
+
+
 class Compared(BaseModel):
     """What the model says of two items."""
 
     verdict: Verdict | None
     same: bool | None
-    distance: float
+    distance: Distance
     threshold: float | None
     probability: float | None
     reason: str
@@ -65,7 +74,7 @@ class Candidate(BaseModel):
 
     identity: str
     reference: int
-    distance: float
+    distance: Distance
     probability: float | None
     verdict: Verdict | None
 

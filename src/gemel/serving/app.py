@@ -58,6 +58,7 @@ def make_app(open_live: Callable[[], Live], settings: Settings) -> FastAPI:
         lifespan=life,
         docs_url=None,  # their scripts would come from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.include_router(Routes(desk, instruments, audit, settings).router())
     _add_page(app)
@@ -89,13 +90,16 @@ def _answer_http(request: Request, error: Exception) -> Response:
     """A route that is not there, or a method that it does not take."""
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "bad_request")
-    return failure(Fault(error.status_code, code, str(error.detail)), request.state.request_id)
+    fault = Fault(error.status_code, code, str(error.detail))
+    answer = failure(fault, request.state.request_id)
+    answer.headers.update(error.headers or {})  # of 405: what is allowed
+    return answer
 
 
 def _answer_invalid(request: Request, error: Exception) -> Response:
     """A query that is not what was expected."""
     assert isinstance(error, RequestValidationError)
-    said = "; ".join(map(in_words, error.errors()))
+    said = in_words(error.errors())
     return failure(Fault(422, "bad_request", said), request.state.request_id)
 
 

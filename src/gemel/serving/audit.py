@@ -9,7 +9,8 @@ import json
 import os
 import stat
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,7 @@ class Audit:
         """
         self.path = Path(path)
         self._lock = threading.Lock()
+        self._owed: list[bytes] = []  # lines of changes that could not be written yet
         try:
             self._file = self._open()
         except OSError as error:
@@ -82,23 +84,27 @@ class Audit:
         """Add a line.
 
         Raises:
-            GalleryError: the disk is full, or failed. What was asked of the gallery is done, but
-                there is no record of it.
+            GalleryError: the disk is full, or failed. What was asked of the gallery is done; the
+                line of a change is kept in memory, and written once it can be.
         """
         facts = {"when": _now(), **asdict(entry)}
         line = json.dumps(facts).encode("ascii") + b"\n"
-        with self._lock:
-            try:
-                if self._was_moved():
-                    self._reopen()
+        with self._lock, self._in_words():
+            if entry.verb in CHANGES:
+                self._owed.append(line)
+                self._settle()
+            else:
+                self._follow()
                 self._add(line)
-                if entry.verb in CHANGES:
-                    os.fsync(self._file)
-            except OSError as error:
-                raise GalleryError(
-                    f"cannot write the audit log {self.path}: {error.strerror}; make room, and "
-                    "look at its folder and the disk"
-                ) from error
+
+    def settle(self) -> None:
+        """Write what could not be written; ask this before a change, so that none goes unrecorded.
+
+        Raises:
+            GalleryError: it cannot be written still.
+        """
+        with self._lock, self._in_words():
+            self._settle()
 
     def close(self) -> None:
         """Close the file; nothing can be written from then on."""
@@ -118,6 +124,29 @@ class Audit:
         finally:
             os.close(folder)
         return file
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise GalleryError(
+                f"cannot write the audit log {self.path}: {error.strerror}; make room, and look "
+                "at its folder and the disk"
+            ) from error
+
+    def _settle(self) -> None:
+        self._follow()
+        if self._owed:
+            for line in self._owed:
+                self._add(line)
+            os.fsync(self._file)
+            self._owed.clear()
+
+    def _follow(self) -> None:
+        """Begin a new file where the old one was moved."""
+        if self._was_moved():
+            self._reopen()
 
     def _reopen(self) -> None:
         new = self._open()

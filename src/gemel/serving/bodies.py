@@ -4,7 +4,8 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -26,7 +27,13 @@ from gemel.serving.faults import refused
 SECONDS = 30.0
 """How long a body may take to arrive."""
 MOST_NUMBERS = 100_000
+MOST_VALUES = 2 * MOST_NUMBERS + 5000
+"""Values of a body in JSON, by its commas: two items, and what a note may hold."""
 MOST_CANDIDATES = 100
+MOST_FIELDS = 8
+"""Fields of an object, and objects of a body: no body needs more."""
+MOST_TOLD = 5
+"""How many of the things that are wrong are told."""
 
 
 def _bytes(value: Any) -> Any:
@@ -52,11 +59,19 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _one_of(*names: str) -> ConfigDict:
+    """That one of these fields must be there, in the documentation."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
+
+
 class Item(_Body):
     """One thing to enrol or to ask about: a picture's file, or a row of numbers."""
 
+    model_config = _one_of("image", "numbers")
     image: Picture | None = None
-    numbers: Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS)] | None = None
+    numbers: (
+        Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS, fail_fast=True)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Item":
@@ -97,6 +112,7 @@ class Enrol(_Body):
 class Remove(_Body):
     """What is to go: an identity with all its references, or one reference."""
 
+    model_config = _one_of("identity", "reference")
     identity: Name | None = None
     reference: Annotated[int, Field(ge=1, lt=2**63)] | None = None
 
@@ -130,7 +146,10 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
     Raises:
         FaultError: it is of another type, is not what was expected, or takes too long.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given, _, more = request.headers.get("content-type", "").lower().partition(";")
+    given = given.strip()
+    if given == "multipart/form-data" and "charset" in more:  # some take minutes to decode
+        raise refused(415, "wrong_type", "a form is in UTF-8; leave the charset out")
     try:
         async with asyncio.timeout(SECONDS):
             if given == "application/json":
@@ -146,20 +165,39 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        raise refused(422, "bad_request", "; ".join(map(in_words, error.errors()))) from error
+        told = in_words(error.errors(include_input=False, include_url=False))
+        raise refused(422, "bad_request", told) from error
 
 
 def _parsed(body: bytes) -> Any:
+    """What a JSON text says; nobody may read a field that is there twice in another way.
+
+    Raises:
+        FaultError: it is no JSON, or no object has so many fields.
+    """
+    left = MOST_FIELDS
+
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        found = dict(pairs)
+        if left < 0 or len(pairs) > MOST_FIELDS or len(found) < len(pairs):
+            raise ValueError("too many objects or fields, or a field twice")
+        return found
+
+    if body.count(b",") > MOST_VALUES:
+        raise refused(413, "too_large", f"a body in JSON may have {MOST_VALUES:,} values")
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=checked)
     except (ValueError, RecursionError) as error:
-        raise refused(400, "bad_request", "the body is no JSON") from error
+        message = "the body is no JSON, or it has a field twice, or more than any body here"
+        raise refused(400, "bad_request", message) from error
 
 
 async def _form(request: Request, items: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a form, each once."""
     try:
-        async with request.form(max_files=len(items), max_fields=8) as form:
+        async with request.form(max_files=len(items), max_fields=MOST_FIELDS) as form:
             names = [name for name, _ in form.multi_items()]
             if len(set(names)) != len(names):
                 raise refused(422, "bad_request", "a field of the form is there twice")
@@ -167,7 +205,7 @@ async def _form(request: Request, items: tuple[str, ...]) -> dict[str, Any]:
                 name: await _item(value) if name in items else _text(name, value)
                 for name, value in form.multi_items()
             }
-    except (HTTPException, UnicodeDecodeError) as error:
+    except (HTTPException, UnicodeError) as error:
         raise refused(400, "bad_request", "the form cannot be read") from error
 
 
@@ -183,8 +221,19 @@ def _text(name: str, value: UploadFile | str) -> str:
     return value
 
 
-def in_words(error: Any) -> str:
-    """What is wrong and where; never what was sent."""
-    where = ".".join(map(str, error["loc"][:4]))
+def in_words(errors: Sequence[Any]) -> str:
+    """What is wrong and where; never what was sent, but for the names of fields."""
+    told = [_one_in_words(error) for error in errors[:MOST_TOLD]]
+    return "; ".join(told) + ("; ..." if len(errors) > MOST_TOLD else "")
+
+
+def _one_in_words(error: Any) -> str:
+    where = ".".join(map(_field, error["loc"][:4]))
     said = error["msg"].removeprefix("Value error, ")
     return f"{where}: {said}" if where else said
+
+
+def _field(name: int | str) -> str:
+    """A name as it is shown; of what could be no field here, nothing."""
+    shown = str(name)
+    return shown if isinstance(name, int) or re.fullmatch("[A-Za-z_]{1,30}", shown) else "(a field)"

@@ -4,6 +4,7 @@ import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,8 +66,10 @@ class Framing:
             address = scope["client"][0] if scope.get("client") else ""
             state["visitor"] = self._gate.admit(scope["path"], headers, address)
             passing.most = self._max_body
-            passing.check_length(headers.get("content-length"))
+            passing.check_length(headers)
             await self._app(scope, passing.receive, passing.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception as error:
             await self._fail(error, scope, passing)
         self._note(scope, passing, time.perf_counter() - begun)
@@ -109,8 +112,11 @@ class _Passing:
         self._send = send
         self._headers = headers
 
-    def check_length(self, said: str | None) -> None:
-        if said is not None and said.isdigit() and int(said) > self.most:
+    def check_length(self, headers: Headers) -> None:
+        said = headers.get("content-length")
+        if said is not None and "transfer-encoding" in headers:  # RFC 9112, 6.1: may be smuggling
+            raise refused(400, "bad_request", "two lengths of a body: send one")
+        if said is not None and said.isdecimal() and int(said) > self.most:
             raise self._too_large()
 
     async def receive(self) -> Message:
@@ -151,6 +157,8 @@ def failure(fault: Fault, id: str) -> JSONResponse:
     answer = JSONResponse({"error": error}, fault.status)
     if fault.retry_after is not None:
         answer.headers["Retry-After"] = str(max(1, -int(-fault.retry_after // 1)))
+    if fault.status == 400:
+        answer.headers["Connection"] = "close"  # where the request ends may be in doubt
     if fault.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

@@ -1,17 +1,19 @@
 """The routes of the service: the verbs of a gallery, each translated and nothing else."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from gemel.errors import NotEnrolledError
+from gemel.errors import GalleryError, NotEnrolledError
 from gemel.gallery import Gallery
 from gemel.inputs import Images, input_of
 from gemel.serving import answers, bodies
-from gemel.serving.audit import Audit, Entry, Verb
+from gemel.serving.audit import CHANGES, Audit, Entry, Verb
 from gemel.serving.desk import Desk
 from gemel.serving.faults import refused
 from gemel.serving.gate import Visitor
@@ -156,6 +158,7 @@ class Routes:
         """Enrol an item under a name. When the answer is there, it survives a crash."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Enrol)
+            await self._settle()
             reference, new = await self._desk.enrol(body.identity, body.item, body.note)
         await self._answered(request, "enrol", body.identity, (reference,))
         said = answers.EnrolledOne(identity=body.identity, reference=reference, new=new)
@@ -165,6 +168,7 @@ class Routes:
         """Remove an identity with all its references, or one reference; says what went."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Remove)
+            await self._settle()
             which: Any = body.reference if body.identity is None else body.identity
             said = answers.Gone.of(await self._desk.do(lambda gallery: gallery.remove(which)))
         await self._answered(request, "remove", said.identity, tuple(said.references))
@@ -174,6 +178,7 @@ class Routes:
         """Give an identity another name."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Rename)
+            await self._settle()
             await self._desk.do(lambda gallery: gallery.rename(body.old, body.new))
         await self._answered(request, "rename", body.old, new_name=body.new)
         return answers.Renamed(old=body.old, new=body.new)
@@ -252,6 +257,12 @@ class Routes:
             calibration=None if known is None else answers.CalibrationFacts.of(known),
         )
 
+    async def _settle(self) -> None:
+        """Let nothing be changed while the audit log cannot be written."""
+        if self._audit is not None:
+            with _recorded("nothing was done"):
+                await asyncio.to_thread(self._audit.settle)
+
     async def _answered(
         self,
         request: Request,
@@ -264,17 +275,29 @@ class Routes:
         """Count a verdict, and write the audit's line before the answer goes out."""
         if verb in ("identify", "verify", "compare"):
             self._instruments.verdicts.labels(verb, verdict or "none").inc()
-        if self._audit is not None:
-            entry = Entry(
-                request.state.request_id,
-                verb,
-                key=_visitor(request).key,
-                identity=identity,
-                new_name=new_name,
-                references=references,
-                verdict=verdict,
-            )
+        if self._audit is None:
+            return
+        entry = Entry(
+            request.state.request_id,
+            verb,
+            key=_visitor(request).key,
+            identity=identity,
+            new_name=new_name,
+            references=references,
+            verdict=verdict,
+        )
+        with _recorded("it was done" if verb in CHANGES else "so there is no answer"):
             await asyncio.to_thread(self._audit.write, entry)
+
+
+@contextmanager
+def _recorded(otherwise: str) -> Iterator[None]:
+    """Answer 503 where the audit log cannot be written, and say what was done of what was asked."""
+    try:
+        yield
+    except GalleryError as error:
+        message = f"the audit log cannot be written now; {otherwise}"
+        raise refused(503, "storage", message, retry_after=5) from error
 
 
 def only_admin(request: Request) -> None:

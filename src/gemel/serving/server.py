@@ -12,6 +12,7 @@ from gemel.errors import SettingsError
 from gemel.gallery import Gallery
 from gemel.model import Siamese
 from gemel.serving.app import make_app
+from gemel.serving.connections import Connection
 from gemel.serving.live import Live
 from gemel.serving.logs import configure
 from gemel.serving.settings import Settings
@@ -66,7 +67,7 @@ def serve(
         say(f"the page is at {url}  (Ctrl-C stops)")
         if open_browser:
             webbrowser.open(url)
-        uvicorn.Server(uvicorn.Config(app, **_options(settings))).run([listening])
+        uvicorn.Server(uvicorn.Config(app, http=Connection, **_options(settings))).run([listening])
     finally:
         listening.close()
 

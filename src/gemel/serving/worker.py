@@ -128,10 +128,18 @@ class Worker:
         try:
             gallery = live.current()
             self._model = gallery.model
-            queries = iter(self._embedded(gallery, jobs))
         except Exception as error:
             for job in jobs:
                 job.future.set_exception(error)
+            return
+        try:
+            queries = iter(self._embedded(gallery, jobs))
+        except Exception as error:
+            if len(jobs) == 1:
+                jobs[0].future.set_exception(error)
+            else:  # what is wrong with one is no matter of the others
+                for job in jobs:
+                    self._work(live, [job], again=again)
             return
         left = []
         for job in jobs:
