@@ -169,7 +169,16 @@ NAMES = [
     *("../../etc/passwd", "..\\..\\boot.ini", "C:\\con", "/dev/null", "a/b/../c", "~", "."),
     *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)"),
     *("'; DROP TABLE refs; --", "' OR '1'='1", 'a"b`c$(id)|&;', "%", "_", "*", "%s%n%x{0}{{7*7}}"),
-    *("${jndi:ldap://x}", "=cmd|' /C calc'!A0", "null", "undefined", "NaN", "\ufeffada", "ädä", "😀"),
+    *(
+        "${jndi:ldap://x}",
+        "=cmd|' /C calc'!A0",
+        "null",
+        "undefined",
+        "NaN",
+        "\ufeffada",
+        "ädä",
+        "😀",
+    ),
 ]
 
 
@@ -190,7 +199,16 @@ def test_names_are_only_text(plain: Service, name: str) -> None:
     assert sane(plain.ask("POST", "/v1/remove", {"identity": name})).status == 404
 
 
-FORGED = ["a\nb", 'x"}\n{"level": "error"', "a\r\nX-Evil: 1", "a\x00b", "a\u202eb", "a\u2028b", " ", ""]
+FORGED = [
+    "a\nb",
+    'x"}\n{"level": "error"',
+    "a\r\nX-Evil: 1",
+    "a\x00b",
+    "a\u202eb",
+    "a\u2028b",
+    " ",
+    "",
+]
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -201,9 +219,10 @@ def test_names_that_forge_lines_are_refused(plain: Service, name: str) -> None:
 
 
 def test_request_ids_are_taken_over_only_if_they_are_plain(plain: Service) -> None:
-    assert sane(plain.ask("GET", "/health", headers={"X-Request-Id": "a-1"})).headers[
-        "x-request-id"
-    ] == "a-1"
+    assert (
+        sane(plain.ask("GET", "/health", headers={"X-Request-Id": "a-1"})).headers["x-request-id"]
+        == "a-1"
+    )
     for forged in ("a b", '"}', "a" * 65, "<b>", "é"):
         answer = plain.ask("GET", "/health", headers={"X-Request-Id": forged})
         assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
@@ -335,7 +354,10 @@ BODIES = [
     b'{"item": {}, "item": {}}',
     b'{"item": {"image": "QUJD", "image": "QUJD"}}',
     b'{"item": {"image": "QUJD"}, "top": 1e400}',
-    *(b'{"item": {"image": "QUJD"}, "top": %s}' % one for one in (b"0", b"-1", b"101", b"1.5", b'""')),
+    *(
+        b'{"item": {"image": "QUJD"}, "top": %s}' % one
+        for one in (b"0", b"-1", b"101", b"1.5", b'""')
+    ),
     b'{"\\ud800": 1, "item": {}}',
     b'{"item": {"\\ud800": 1}}',
     b'{"__proto__": {}, "constructor": {}, "item": {"image": "QUJD"}}',
@@ -383,7 +405,10 @@ FORMS = {
     "deep": ("multipart/form-data; boundary=edge", form([("item", "[" * 100_000)])[0]),
     "file_name": ("multipart/form-data; boundary=edge", form([("item", b"x"), ("top", b"5")])[0]),
     **{
-        charset: (f"multipart/form-data; boundary=edge; charset={charset}", form([("x", "+2AA-")])[0])
+        charset: (
+            f"multipart/form-data; boundary=edge; charset={charset}",
+            form([("x", "+2AA-")])[0],
+        )
         for charset in ("undefined", "punycode", "utf-7", "idna", "rot13", "unicode_escape")
     },
 }

@@ -23,12 +23,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @schema.parametrize()
-@settings(
-    max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answers_are_the_documented_ones(case: Any, service: Service) -> None:
     # no schema can say what is a picture, or a name that can be seen
     excluded = [positive_data_acceptance]
-    case.call_and_validate(
-        base_url=f"http://127.0.0.1:{service.port}", excluded_checks=excluded
-    )
+    case.call_and_validate(base_url=f"http://127.0.0.1:{service.port}", excluded_checks=excluded)

@@ -270,7 +270,10 @@ def test_an_audit_log_that_cannot_be_written_stops_changes(tmp_path: Path) -> No
         assert service.enrol("ada", picture(1)).status == 201
         away = tmp_path / "away"
         audit.parent.replace(away)
-        for answer in (service.enrol("eve", picture(2)), service.ask("POST", "/v1/remove", {"identity": "ada"})):
+        for answer in (
+            service.enrol("eve", picture(2)),
+            service.ask("POST", "/v1/remove", {"identity": "ada"}),
+        ):
             assert (answer.status, answer.code) == (503, "storage")
             assert "nothing was done" in answer.json["error"]["message"]
             assert str(tmp_path) not in answer.body.decode()
