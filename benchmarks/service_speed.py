@@ -40,9 +40,7 @@ NETWORKS: dict[str, Callable[[], Siamese]] = {
     "conv": lambda: Siamese(
         inputs.Images(105, channels=1), encoders.Conv(width=64, dim=128), metrics.Cosine()
     ),
-    "koch": lambda: Siamese(
-        inputs.Images(105, channels=1), encoders.Koch(), metrics.Cosine()
-    ),
+    "koch": lambda: Siamese(inputs.Images(105, channels=1), encoders.Koch(), metrics.Cosine()),
 }
 FORM = (
     b'--gemel\r\nContent-Disposition: form-data; name="item"; filename="a.png"\r\n'
@@ -138,7 +136,9 @@ def main() -> None:
     model = NETWORKS[given.network]()
     model.threshold = 0.1
     shown = pictures(given.references, model.input.height, given.seed)
-    batch = model.input.tensor(torch.from_numpy(np.stack([model.input.read(p) for p in shown[:64]])))
+    batch = model.input.tensor(
+        torch.from_numpy(np.stack([model.input.read(p) for p in shown[:64]]))
+    )
     vectors = torch.nn.functional.normalize(model.embed(shown)).numpy()
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from gemel.errors import MissingExtraError
 
-NEEDED = "fastapi", "prometheus_client", "python_multipart", "uvicorn"
+NEEDED = "fastapi", "h11", "prometheus_client", "python_multipart", "uvicorn"
 if not all(map(find_spec, NEEDED)):
     raise MissingExtraError(
         "serving needs an extra that is not installed: pip install 'gemel[serve]'"

@@ -38,7 +38,7 @@ class Connection(H11Protocol):
         self._wait()
         super().on_response_complete()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's own words
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Answer what is no HTTP, unless something was answered already; then hang up."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             id = request_id(None)

@@ -122,42 +122,30 @@ class Worker:
                 return jobs, False
         return jobs, True
 
-    def _work(self, live: Live, jobs: list[_Job[Any]], *, again: bool = True) -> None:
+    def _work(self, live: Live, jobs: Sequence[_Job[Any]], *, again: bool = True) -> None:
         if not jobs:
             return
         try:
             gallery = live.current()
             self._model = gallery.model
         except Exception as error:
-            for job in jobs:
-                job.future.set_exception(error)
+            _fail(jobs, error)
             return
         try:
             queries = iter(self._embedded(gallery, jobs))
         except Exception as error:
             if len(jobs) == 1:
-                jobs[0].future.set_exception(error)
+                _fail(jobs, error)
             else:  # what is wrong with one is no matter of the others
                 for job in jobs:
                     self._work(live, [job], again=again)
             return
-        left = []
-        for job in jobs:
-            asked = [next(queries) for _ in job.items]
-            try:
-                job.future.set_result(job.answer(gallery, asked))
-            except OtherModelError as error:
-                if again:
-                    left.append(job)
-                else:
-                    job.future.set_exception(error)
-            except Exception as error:
-                job.future.set_exception(error)
-        if left:
+        asked = [[next(queries) for _ in job.items] for job in jobs]
+        if left := _answer(gallery, jobs, asked, again=again):
             live.forget()
             self._work(live, left, again=False)
 
-    def _embedded(self, gallery: Gallery, jobs: list[_Job[Any]]) -> Sequence[Query]:
+    def _embedded(self, gallery: Gallery, jobs: Sequence[_Job[Any]]) -> Sequence[Query]:
         items = [
             read.item if read.model is gallery.model else read_query(gallery.model, read.raw)
             for job in jobs
@@ -166,3 +154,25 @@ class Worker:
         if items:
             self._batched(len(items))
         return gallery.queries(items)
+
+
+def _answer(
+    gallery: Gallery, jobs: Sequence[_Job[Any]], asked: Sequence[list[Query]], *, again: bool
+) -> list[_Job[Any]]:
+    """Answer jobs; those that found the gallery made anew are given back, to be asked again."""
+    left = []
+    for job, queries in zip(jobs, asked, strict=True):
+        try:
+            job.future.set_result(job.answer(gallery, queries))
+        except Exception as error:
+            if again and isinstance(error, OtherModelError):
+                left.append(job)
+            else:
+                _fail([job], error)
+    return left
+
+
+def _fail(jobs: Sequence[_Job[Any]], error: Exception) -> None:
+    """Have each raise it where it was submitted."""
+    for job in jobs:
+        job.future.set_exception(error)
