@@ -144,7 +144,7 @@ class Client(threading.Thread):
 
 
 def slope(minutes: list[float], kilobytes: list[float]) -> tuple[float, float, float]:
-    """Memory in kB a minute, and its 95 % interval: a line through the means of spans (Student's t)."""
+    """Growth in kB a minute, with its 95 % interval: a line through the means of spans."""
     spans = np.array_split(np.arange(len(minutes)), min(SPANS, len(minutes)))
     x = np.array([np.mean([minutes[row] for row in span]) for span in spans])
     y = np.array([np.mean([kilobytes[row] for row in span]) for span in spans])
@@ -204,6 +204,8 @@ def main() -> None:
         f"{peak:,}; slope {rise:.1f} kB/min (95 % interval {low:.1f} to {high:.1f}, "
         f"{len(memory)} samples)"
     )
+    tenths = np.array_split(np.array(memory), 10)
+    print("by tenths of the time:", " ".join(f"{np.mean(some):,.0f}" for some in tenths))
     failed = bool(wrong) or bool(defects) or low > MOST_GROWTH
     print("FAIL" if failed else "PASS")
     sys.exit(failed)
