@@ -11,7 +11,7 @@ from small_galleries import DIM, Place, drawn_rows, open_numbers
 
 import gemel
 from gemel import Gallery, Siamese
-from gemel.errors import GalleryError, SettingsError
+from gemel.errors import GalleryError, NotEnrolledError, SettingsError
 
 SCRIPT = Path(__file__).with_name("enrols_until_killed.py")
 
@@ -90,6 +90,27 @@ class TestTwoProcesses:
         assert (first.enrol("ada", np.ones(DIM)), second.enrol("bob", np.ones(DIM))) == (1, 2)
         first.close()
         second.close()
+
+
+class TestChangedMeanwhile:
+    """By another process, between finding the references and removing them."""
+
+    def test_renamed(self, place: Place, model: Siamese) -> None:
+        with open_numbers(place, model, drawn_rows(2, 0), ["ada", "bob"]) as gallery:
+            gallery.rename("ada", "eve")
+            found = gallery._store.remove("ada", [1])
+            assert (found.references, found.whole) == ((1,), True)
+            assert gallery.stats().identities == 1
+            assert gallery.enrol("eve", np.ones(DIM)) == 3
+            assert gallery.check() == ()
+
+    def test_removed(self, place: Place, model: Siamese, monkeypatch: pytest.MonkeyPatch) -> None:
+        with open_numbers(place, model, drawn_rows(2, 0), ["ada", "ada"]) as gallery:
+            gallery.remove(1)
+            assert gallery._store.remove("ada", [1, 2]).references == (2,)
+            monkeypatch.setattr(gallery._store, "of_identity", lambda name: [1, 2])
+            with pytest.raises(NotEnrolledError, match="nobody is enrolled as 'ada'"):
+                gallery.remove("ada")
 
 
 class TestPages:
