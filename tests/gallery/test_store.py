@@ -17,15 +17,12 @@ SCRIPT = Path(__file__).with_name("enrols_until_killed.py")
 
 
 class TestKilled:
-    @pytest.mark.parametrize(("rounds", "processes"), [(160, 1), (40, 2)])
-    def test_what_was_said_to_be_stored_is_there(
-        self, place: Place, rounds: int, processes: int
-    ) -> None:
-        """Killed at random moments; two of them write at once."""
-        assert self.acknowledged(place, rounds, processes) > rounds / 2
+    def test_what_was_said_to_be_stored_is_there(self, place: Place) -> None:
+        """200 rounds, killed at random moments; in the last 40 two write at once."""
+        assert self.acknowledged(place, "160x1", "40x2") > 200
 
     def test_a_killed_server_has_what_was_said_to_be_stored(self) -> None:
-        assert self.acknowledged("server", 4, 2) > 4
+        assert self.acknowledged("server", "4x2") > 8
 
     def acknowledged(self, *words: object) -> int:
         """How many were; the script looks whether they are there."""
@@ -37,7 +34,7 @@ class TestKilled:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         assert done.returncode == 0, done.stderr
-        return int(done.stdout.split(":")[1].split()[0])
+        return int(done.stdout.rpartition(":")[2].split()[0])
 
     def test_begun_again_nothing_twice_and_nothing_lost(
         self, place: Place, model: Siamese, monkeypatch: pytest.MonkeyPatch
