@@ -26,7 +26,7 @@ from small_server import Server  # noqa: E402
 
 def run(place: str, rounds: int, processes: int) -> str:
     done = subprocess.run(
-        [sys.executable, TESTS / "enrols_until_killed.py", place, str(rounds), str(processes)],
+        [sys.executable, TESTS / "enrols_until_killed.py", place, f"{rounds}x{processes}"],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -1,19 +1,21 @@
 """Real processes that enrol until they, or their server, are killed.
 
-    python enrols_until_killed.py PLACE ROUNDS PROCESSES    kills the processes
-    python enrols_until_killed.py server ROUNDS PROCESSES   kills a PostgreSQL server of its own
+    python enrols_until_killed.py PLACE ROUNDSxPROCESSES ...    kills the processes
+    python enrols_until_killed.py server ROUNDSxPROCESSES ...   kills a PostgreSQL server of its own
 
-After every round the gallery must be whole, and at the end every reference that was said to be
+The kill comes a while after up to three references were said to be stored. After every round the gallery must be whole, and at the end every reference that was said to be
 stored must be there. Says how many there were.
 """
 
+import gc
 import os
 import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count, islice
 
 from small_galleries import Place, drawn_rows, numbers_model
 from small_server import Server
@@ -21,8 +23,9 @@ from small_server import Server
 from gemel import Gallery, metrics
 from gemel.errors import GalleryError
 
-LIFE = {"file": (0.02, 0.06), "url": (0.02, 0.12), "server": (0.05, 0.5)}
-"""Seconds from the fork to the kill; a connection alone takes some."""
+LIFE = {"file": 0.012, "url": 0.025, "server": 0.3}
+"""The longest while, in seconds: that of a few enrolments."""
+Kill = Callable[[list[int]], None]
 MODEL = numbers_model(metrics.Euclidean())
 
 
@@ -37,7 +40,7 @@ def enrol(place: Place, seed: int, out: int) -> None:
                 os.write(out, f"{seed} {row} {number}\n".encode())
 
 
-def begin(place: Place, seeds: range, out: int) -> list[int]:
+def begin(place: Place, seeds: list[int], out: int) -> list[int]:
     children = []
     for seed in seeds:
         child = os.fork()
@@ -50,18 +53,20 @@ def begin(place: Place, seeds: range, out: int) -> list[int]:
 
 
 def rounds(
-    place: Place, count: int, processes: int, kill: Callable[[list[int]], None]
+    place: Place, seeds: Iterator[int], turns: int, processes: int, kill: Kill
 ) -> list[tuple[int, int, int]]:
     said = []
-    for turn in range(count):
+    for turn in range(turns):
         reading, writing = os.pipe()
-        children = begin(place, range(processes * turn, processes * (turn + 1)), writing)
+        children = begin(place, list(islice(seeds, processes)), writing)
         os.close(writing)
-        kill(children)
-        for child in children:
-            os.waitpid(child, 0)
         with os.fdopen(reading) as lines:
-            said += [tuple(map(int, line.split())) for line in lines]
+            heard = list(islice(lines, turn % 4))
+            kill(children)
+            for child in children:
+                os.waitpid(child, 0)
+            heard += lines
+        said += [tuple(map(int, line.split())) for line in heard]
         with Gallery.open(place, MODEL) as gallery:
             assert gallery.check() == (), gallery.check()
     return said
@@ -78,31 +83,35 @@ def check_kept(place: Place, said: list[tuple[int, int, int]]) -> None:
 
 
 def main() -> None:
-    where, count, processes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    moments = random.Random(processes)
+    where, seeds, moments = sys.argv[1], count(), random.Random(0)
+    kinds = [tuple(map(int, word.split("x"))) for word in sys.argv[2:]]
     life = LIFE["url" if where.startswith("postgresql:") else "file"]
+    MODEL.embed(drawn_rows(1, 0))  # the first time takes longest
+    gc.freeze()  # else every child's collector copies all that the fork shares
 
     def kill_processes(children: list[int]) -> None:
-        time.sleep(moments.uniform(*life))
+        time.sleep(moments.uniform(0, life))
         for child in children:
             os.kill(child, signal.SIGKILL)
 
     def kill_server(children: list[int]) -> None:
-        time.sleep(moments.uniform(*LIFE["server"]))
+        time.sleep(moments.uniform(0, LIFE["server"]))
         server.kill()
         server.start()
         for child in children:  # one that asked nothing meanwhile goes on
             os.kill(child, signal.SIGKILL)
 
+    def all_rounds(place: Place, kill: Kill) -> int:
+        said = [one for kind in kinds for one in rounds(place, seeds, *kind, kill)]
+        check_kept(place, said)
+        return len(said)
+
     if where == "server":
         with Server() as server:
-            where = server.url("killed")
-            said = rounds(where, count, processes, kill_server)
-            check_kept(where, said)
+            stored = all_rounds(server.url("killed"), kill_server)
     else:
-        said = rounds(where, count, processes, kill_processes)
-        check_kept(where, said)
-    print(f"{count} rounds of {processes}: {len(said)} said to be stored, all there")
+        stored = all_rounds(where, kill_processes)
+    print(f"{', '.join(sys.argv[2:])}: {stored} said to be stored, all there")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from torch import nn
 
 import gemel
 from gemel import Gallery, Items, Siamese, encoders, inputs, metrics
-from gemel.errors import BadItemsError, GalleryError, SettingsError
+from gemel.errors import BadItemsError, GalleryError, OtherModelError, SettingsError
 from gemel.gallery import read_query
 
 METRICS = [
@@ -436,8 +436,10 @@ class TestModels:
         with pytest.raises(SettingsError, match="chosen when it was made"):
             Gallery.open(place, model, keep_originals=not kept)
 
-    def test_reembedded_for_another_model(self, place: Place, few: Items) -> None:
-        old, new = pictures_model(), pictures_model(seed=1)
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_made_anew_while_it_is_open(self, place: Place, few: Items, seed: int) -> None:
+        """For another model, or for its own: as out of what half precision cannot hold."""
+        old, new = pictures_model(), pictures_model(seed=seed)
         with Gallery.open(place, old, keep_originals=True) as gallery:
             gallery.enrol_items(few)
             gallery.nearest(few.values[0])
@@ -448,7 +450,7 @@ class TestModels:
                 lambda: gallery.remove(1),
                 lambda: gallery.verify(few.labels[0], few.values[0]),
             ):
-                with pytest.raises(GalleryError, match="made anew for another model"):
+                with pytest.raises(OtherModelError, match="was made anew while it was open here"):
                     ask()
         with Gallery.open(place, new) as gallery:
             assert gallery.check() == ()
@@ -489,6 +491,22 @@ class TestJoint:
         )
         model.threshold = 0.0
         return model
+
+    def test_made_anew_while_it_is_open(self, place: Place, few: Items) -> None:
+        model = self.joint()
+        with Gallery.open(place, model, keep_originals=True, one_by_one=True) as gallery:
+            gallery.enrol("ada", few.values[0])
+            other = self.joint()
+            with torch.no_grad():
+                for weights in other.parameters():
+                    weights.add_(1)
+            assert Gallery.reembed(place, other) == 1
+            for ask in (
+                lambda: gallery.nearest(few.values[0]),
+                lambda: gallery.verify("ada", few.values[0]),
+            ):
+                with pytest.raises(OtherModelError, match="was made anew while it was open here"):
+                    ask()
 
     def test_is_refused_unless_asked_for(self, path: Path) -> None:
         for words in (

@@ -43,6 +43,7 @@ def test_what_a_url_says() -> None:
             {"user": "u", "password": "a/b?c#d@e", "host": "h", "dbname": "x"},
         ),
         ("postgresql://u@/x?host=/run", {"user": "u", "dbname": "x", "host": "/run"}),
+        ("postgresql:///x?password=a+b%20c", {"dbname": "x", "password": "a+b c"}),
     ],
 )
 def test_parts_may_be_missing_or_odd(url: str, wanted: dict[str, str]) -> None:

@@ -27,6 +27,26 @@ def schema_of(url: str) -> str:
     return address_of(url).gallery
 
 
+def at_once(count: int, task: Callable[[], object]) -> list[GalleryError]:
+    """What went wrong in some threads that do the same at the same moment."""
+    wrong: list[GalleryError] = []
+    ready = threading.Barrier(count)
+
+    def run() -> None:
+        ready.wait()
+        try:
+            task()
+        except GalleryError as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return wrong
+
+
 class TestServer:
     def test_stopped_and_started_again(self, url: str, model: Siamese, server: Server) -> None:
         """While it is down a question fails; once it is back the next one is answered."""
@@ -117,6 +137,14 @@ class TestServer:
         server.ask("DROP DATABASE bare")
         server.ask("DROP ROLE maker")
 
+    def test_pgvector_is_put_there_once(self, model: Siamese, server: Server) -> None:
+        """Four processes open the first gallery of a database at the same moment."""
+        server.ask("DROP DATABASE IF EXISTS first")
+        server.ask("CREATE DATABASE first")
+        place = server.url("g", database="first")
+        assert at_once(4, lambda: Gallery.open(place, model).close()) == []
+        server.ask("DROP DATABASE first")
+
     def test_how_it_is_kept(self, url: str, model: Siamese) -> None:
         with Gallery.open(f"{url}&options=-csynchronous_commit%3Doff", model, timeout=3) as gallery:
             store = gallery._store
@@ -128,6 +156,12 @@ class TestServer:
                 "client_encoding": "UTF8",
             }.items():
                 assert store._server.rows("SELECT current_setting(%s)", setting)[0][0] == value
+            known = store._server._connection.info.get_parameters()
+            silent = int(known["keepalives_idle"]) + int(known["keepalives_interval"]) * int(
+                known["keepalives_count"]
+            )  # seconds until a machine that fell silent is given up
+            assert silent <= 60
+            assert int(known["tcp_user_timeout"]) <= 60_000
 
 
 class TestWriters:
@@ -250,20 +284,7 @@ class TestLayouts:
 
     def test_made_by_four_at_once(self, url: str, model: Siamese) -> None:
         new = Facts(model.fingerprint, DIM, "numbers", keeps_originals=False)
-        wrong: list[BaseException] = []
-
-        def make() -> None:
-            try:
-                PostgresStore(address_of(url), new).close()
-            except GalleryError as error:
-                wrong.append(error)
-
-        makers = [threading.Thread(target=make) for _ in range(4)]
-        for maker in makers:
-            maker.start()
-        for maker in makers:
-            maker.join()
-        assert wrong == []
+        assert at_once(4, lambda: PostgresStore(address_of(url), new).close()) == []
 
     def test_two_galleries_in_one_database(self, server: Server, model: Siamese) -> None:
         first, second = server.url("two_a"), server.url("two_b")

@@ -83,6 +83,22 @@ def test_the_graph_finds_what_the_metric_finds(url: str, metric: metrics.Metric)
             assert found[0].reference == wanted[0]
 
 
+def test_while_another_writes_no_graph_is_waited_for(
+    url: str, model: Siamese, server: Server
+) -> None:
+    """Nor while another makes it: every reference is looked at meanwhile."""
+    rows = drawn_rows(40, 0)
+    with open_numbers(url, model, rows, [f"{row}" for row in range(40)]):
+        pass
+    with Gallery.open(url, model, exact_up_to=10, timeout=0.05) as gallery:
+        with server.connect() as other, other.transaction():
+            other.execute(f"SELECT 1 FROM {url.rpartition('=')[2]}.gallery FOR UPDATE")
+            assert gallery.nearest(rows[3], 1)[0].reference == 4
+            assert "once nobody writes" in gallery.stats().search
+        assert gallery.nearest(rows[3], 1)[0].reference == 4
+        assert gallery.stats().search.startswith("approximate")
+
+
 def test_the_graph_is_left_where_it_ends(url: str, model: Siamese) -> None:
     """One identity has the nearest 1,500 of 1,600; pgvector stops, and all are looked at."""
     rows = np.concatenate([drawn_rows(1500, 0) * 0.01, drawn_rows(100, 1) + 50])
@@ -146,6 +162,26 @@ def test_a_form_that_is_not_its_embeddings(url: str, model: Siamese) -> None:
         )
 
 
+def test_another_processor_may_round_a_form_otherwise(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lengths are summed in an order of its own; now and then a half comes out one step away."""
+    model = model_of(128, metrics.Cosine())
+    rows = np.random.default_rng(0).normal(size=(500, 128)).astype(np.float32)
+    with open_numbers(url, model, rows, [f"{row}" for row in range(500)]):
+        pass
+    here = metrics.Cosine.normalise
+
+    def elsewhere(metric: metrics.Cosine, vectors: torch.Tensor) -> torch.Tensor:
+        return here(metric, vectors) * (1 + 2e-7)
+
+    halves = here(model.metric, torch.tensor(rows)).half()
+    assert not torch.equal(elsewhere(model.metric, torch.tensor(rows)).half(), halves)
+    monkeypatch.setattr(metrics.Cosine, "normalise", elsewhere)
+    with Gallery.open(url, model) as gallery:
+        assert gallery.check() == ()
+
+
 def test_who_may_only_read_follows_a_graph_or_looks_at_all(
     url: str, model: Siamese, server: Server
 ) -> None:
@@ -165,7 +201,7 @@ def test_who_may_only_read_follows_a_graph_or_looks_at_all(
 
     with reading() as gallery:
         assert gallery.nearest(rows[3], 1)[0].reference == 4
-        assert "only the owner of its tables makes a graph" in gallery.stats().search
+        assert "only the owner of its tables makes it" in gallery.stats().search
         with pytest.raises(GalleryError, match="must GRANT it"):
             gallery.enrol("ada", rows[0])
         assert gallery.check() == ()

@@ -1,13 +1,14 @@
 """The table of forms: what pgvector searches, made from the embeddings and made anew at will."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import LiteralString
 
 import numpy as np
 
 from gemel.errors import GalleryError
-from gemel.gallery.server import Name, Server
-from gemel.gallery.store import Scores, Shape
+from gemel.gallery.rows import is_whole
+from gemel.gallery.server import WRITING, Name, Server
+from gemel.gallery.store import Forms, MakeForms, Scores, Shape, Vectors
 from gemel.items import Indices
 
 NEIGHBOURS, CARE, BREADTH = 16, 100, 200  # of the graph: m, ef_construction, ef_search
@@ -26,13 +27,15 @@ class FormTable:
     Args:
         server: where it is; its schema is the gallery's.
         shape: of the forms.
+        make_forms: makes them of embeddings.
 
     Raises:
         GalleryError: pgvector is not in the database and cannot be put there, or is too old.
     """
 
-    def __init__(self, server: Server, shape: Shape) -> None:
+    def __init__(self, server: Server, shape: Shape, make_forms: MakeForms) -> None:
         self._server = server
+        self._make_forms = make_forms
         self.shape = shape
         schema, self._version = _pgvector(server)
         self._kind, self._operator, operators = TYPES[shape.order]
@@ -57,9 +60,47 @@ class FormTable:
             )
         )
 
-    def add(self, rows: Iterable[tuple[int, int, bytes]]) -> None:
-        """Store (reference, identity, form) of some references, inside a transaction."""
+    def add(self, numbers: Sequence[tuple[int, int]], vectors: Vectors) -> Forms:
+        """Store the forms of references with these (reference, identity), inside a transaction."""
+        forms = self._make_forms(vectors)
+        rows = [
+            (*each, form)
+            for each, form in zip(numbers, forms.rows, strict=True)
+            if form is not None
+        ]
         self._server.copy("forms", ["int8", "int8", self._kind], rows)
+        return forms
+
+    def strays(self, dim: int) -> list[int]:
+        """References of which something else is searched than their embeddings [dim] give."""
+        strays = [
+            one
+            for (one,) in self._server.rows(
+                "SELECT reference FROM forms WHERE reference NOT IN (SELECT id FROM refs)"
+            )
+        ]
+        for rows in self._server.pages(
+            "SELECT id, embedding, checksum, forms.identity IS NOT DISTINCT FROM refs.identity, "
+            "form FROM refs LEFT JOIN forms ON reference = id WHERE id > %s"
+        ):
+            whole = [row for row in rows if is_whole(row[1], row[2], dim)]
+            vectors = np.frombuffer(b"".join(row[1] for row in whole), "<f4")
+            forms = self._make_forms(vectors.reshape(len(whole), dim))
+            strays += [
+                one
+                for (one, _, _, same, form), wanted in zip(whole, forms.rows, strict=True)
+                if not (form is wanted is None or (same and self._alike(form, wanted)))
+            ]
+        return strays
+
+    def _alike(self, form: bytes | None, wanted: bytes | None) -> bool:
+        """Equal, but for the last bit of a half, which may differ between processors."""
+        if form == wanted:
+            return True
+        if form is None or wanted is None or self._kind == "bit" or len(form) != len(wanted):
+            return False
+        a, b = (np.frombuffer(one, ">i2").astype(np.int64) for one in (form, wanted))
+        return bool((np.abs(a - b) <= 1).all())  # of one sign; the two zeros are far apart
 
     def graph(self) -> bool:
         """Whether there is a graph."""
@@ -134,7 +175,9 @@ def _pgvector(server: Server) -> tuple[str, tuple[int, ...]]:
     )
     found = server.rows(ask)
     if not found:
-        server.make_extension()
+        with server.transaction(WRITING):
+            server.wait_for_makers()
+            server.make_extension()
         found = server.rows(ask)
     schema, text = found[0]
     version = tuple(int(part) for part in text.split(".")[:2])

@@ -284,14 +284,14 @@ class Gallery:
         if isinstance(which, str):
             name = checked_name(which)
             references = self._references_of(name)
-        else:
-            found = self._store.lookup([which])
-            if not found:
-                raise NotEnrolledError(
-                    f"there is no reference {which}; list() names them (gemel gallery list)"
-                )
+        elif found := self._store.lookup([which]):
             name, references = found[0].identity, [which]
-        return self._store.remove(name, references)
+        else:
+            raise _not_enrolled(which)
+        removed = self._store.remove(name, references)
+        if not removed.references:  # another process was quicker
+            raise _not_enrolled(which)
+        return removed
 
     def rename(self, old: str, new: str) -> None:
         """Give an identity another name.
@@ -463,9 +463,7 @@ class Gallery:
     def _references_of(self, name: str) -> Sequence[int]:
         references = self._store.of_identity(name)
         if not references:
-            raise NotEnrolledError(
-                f"nobody is enrolled as {name!r}; list() (gemel gallery list) names who is"
-            )
+            raise _not_enrolled(name)
         return references
 
     def _comparison(self, distance: float) -> Comparison:
@@ -494,6 +492,14 @@ def _identified(
         tie = f"{first.identity} and {found[1].identity} are equally near: {first.distance:.4f}"
         return Identification("too close to call", None, shown, tie)
     return Identification("found", first.identity, shown, reason)
+
+
+def _not_enrolled(which: str | int) -> NotEnrolledError:
+    if isinstance(which, int):
+        text = f"there is no reference {which}; list() names them (gemel gallery list)"
+    else:
+        text = f"nobody is enrolled as {which!r}; list() (gemel gallery list) names who is"
+    return NotEnrolledError(text)
 
 
 def _facts(model: Siamese, *, keeps_originals: bool) -> Facts:

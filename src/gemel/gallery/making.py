@@ -5,8 +5,6 @@ from gemel.gallery.layouts import STEPS
 from gemel.gallery.server import WRITING, Server
 from gemel.gallery.store import Facts
 
-LOCK = 0x47454D4C  # "GEML": who makes a gallery in a database waits for who does
-
 
 def open_schema(server: Server, new: Facts | None) -> None:
     """See to it that the schema is a gallery of the newest layout; made where there is none.
@@ -28,7 +26,7 @@ def open_schema(server: Server, new: Facts | None) -> None:
             f"there is no gallery {server.address}; enrol someone first, or correct it"
         )
     with server.transaction(WRITING):
-        server.rows("SELECT pg_advisory_xact_lock(%s)", LOCK)
+        server.wait_for_makers()
         layout = _layout(server)  # another process may have been quicker
         if not layout and not server.has_schema():
             server.make_schema()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gemel import metrics
-from gemel.errors import GalleryError, OtherModelError
+from gemel.errors import GalleryError
 from gemel.gallery import originals
 from gemel.gallery.index import ExactIndex, Index, Near, make_index
 from gemel.gallery.store import Kept, State, Store
@@ -104,7 +104,6 @@ class EmbeddingMatcher:
         self._model = model
         self._store = store
         self._exact_up_to = exact_up_to
-        self._fingerprint = store.facts.fingerprint
         self._state: State | None = None
         self._ids = np.empty(0, dtype=np.int64)
         self._identities = np.empty(0, dtype=np.int64)
@@ -128,7 +127,7 @@ class EmbeddingMatcher:
     def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
         with self._store.snapshot():
-            self._current()
+            self._store.state()  # refuses what was made anew
             return self._measured(query.embedding, self._store.lookup(references))
 
     def problems(self) -> list[str]:
@@ -168,24 +167,10 @@ class EmbeddingMatcher:
                 return self._ids[rows]
             most *= 8
 
-    def _current(self) -> State:
-        """How far the store has come.
-
-        Raises:
-            OtherModelError: the gallery was made anew for another model.
-        """
-        state = self._store.state()
-        if state.fingerprint != self._fingerprint:
-            raise OtherModelError(
-                "the gallery was made anew for another model while it was open here; "
-                "open it again, with that model"
-            )
-        return state
-
     def _refresh(self) -> None:
         """Take over what this or another process has changed."""
         with self._store.snapshot():
-            state = self._current()
+            state = self._store.state()
             if state == self._state:
                 return
             if self._state is not None and state.removals != self._state.removals:
@@ -237,6 +222,7 @@ class PairMatcher:
     def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
         with self._store.snapshot():
+            self._store.state()  # refuses what was made anew
             kept = self._store.lookup(references)
             if not kept:
                 return []

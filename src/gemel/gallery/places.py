@@ -69,7 +69,8 @@ def address_of(url: str) -> Address:
         "dbname": parts["database"] or "",
     }
     connection = {key: unquote(value) for key, value in found.items() if value}
-    connection |= dict(parse_qsl(parts["query"] or "", keep_blank_values=True))
+    query = (parts["query"] or "").replace("+", "%2B")  # no space, unlike in a form
+    connection |= dict(parse_qsl(query, keep_blank_values=True))
     gallery = connection.pop("gallery", DEFAULT)
     if not NAME.fullmatch(gallery):
         raise GalleryError(

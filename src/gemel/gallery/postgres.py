@@ -3,54 +3,37 @@
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, LiteralString
 
 import numpy as np
 
-from gemel.errors import GalleryError
-from gemel.gallery import making
+from gemel.gallery import checking, making
+from gemel.gallery.adding import Adder, Tally, add_forms
 from gemel.gallery.forms import FormTable
 from gemel.gallery.places import Address
 from gemel.gallery.records import Entry, Removed
-from gemel.gallery.server import READING, WRITING, Server
+from gemel.gallery.rows import as_block, as_entries, made_anew, names_that_hold, refuse_damage
+from gemel.gallery.server import AT_ONCE, READING, WRITING, Server
 from gemel.gallery.store import (
     Block,
     Facts,
-    Forms,
     Kept,
+    MakeForms,
     New,
     Scores,
     Searchable,
     Shape,
     State,
-    Vectors,
-    as_entries,
-    names_that_hold,
 )
 from gemel.items import Indices
 
-AT_ONCE = 1000  # references in one question or answer
 LEFT = (
     "PostgreSQL writes over the room of removed rows in its own time, after a VACUUM, which was "
     "run if the user may; its log (WAL), backups and replicas may hold the old bytes for longer"
 )
 DAMAGED = "take the gallery from a backup, or import what was exported"
-
-
-@dataclass
-class _Tally:
-    """What a transaction gives and changes: the numbers given last, and how many there are."""
-
-    last_identity: int
-    last_reference: int
-    identity_count: int
-    reference_count: int
-    longest: float
-    rounding: float
-    beyond_half: bool
 
 
 class PostgresStore:
@@ -75,11 +58,12 @@ class PostgresStore:
         self.address = address
         self._server = Server(address, timeout)
         self._table: FormTable | None = None
-        self._make_forms: Callable[[Vectors], Forms] | None = None
         self._has_graph = False
         try:
             making.open_schema(self._server, new)
-            self.facts = self._read_facts()
+            with self.snapshot():
+                self.facts = self._read_facts()
+                self._making = self._state().making
         except BaseException:
             self._server.close()
             raise
@@ -94,7 +78,17 @@ class PostgresStore:
             yield
 
     def state(self) -> State:
-        """How far the gallery has come."""
+        """How far the gallery has come.
+
+        Raises:
+            OtherModelError: it was made anew since it was opened.
+        """
+        state = self._state()
+        if state.making != self._making:
+            raise made_anew(self.address)
+        return state
+
+    def _state(self) -> State:
         return State(
             *self._server.rows("SELECT changes, removals, epoch, fingerprint FROM gallery")[0]
         )
@@ -111,13 +105,11 @@ class PostgresStore:
         return self._block(rows)
 
     def _block(self, rows: Sequence[tuple[int, int, bytes, int]]) -> Block:
-        self._refuse_damage([row[0] for row in rows if not self._whole(row[2], row[3])])
-        vectors = np.frombuffer(b"".join(row[2] for row in rows), dtype="<f4")
-        return Block(
-            np.array([row[0] for row in rows], dtype=np.int64),
-            np.array([row[1] for row in rows], dtype=np.int64),
-            vectors.astype(np.float32, copy=False).reshape(len(rows), self.facts.dim),
-        )
+        self._refuse_damage((row[0], row[2], row[3]) for row in rows)
+        return as_block(rows, self.facts.dim)
+
+    def _refuse_damage(self, rows: Iterable[tuple[int, bytes, int]]) -> None:
+        refuse_damage(rows, self.facts.dim, self.address, DAMAGED)
 
     def ids(self) -> Indices:
         """The numbers of all references, rising."""
@@ -145,7 +137,7 @@ class PostgresStore:
             "JOIN identities ON identities.id = refs.identity WHERE refs.id = ANY(%s::bigint[])",
             list(ids),
         )
-        self._refuse_damage([row[0] for row in rows if not self._whole(row[2], row[6])])
+        self._refuse_damage((row[0], row[2], row[6]) for row in rows)
         found = {row[0]: Kept(*row[:6]) for row in rows}
         return [found[one] for one in ids if one in found]
 
@@ -210,125 +202,43 @@ class PostgresStore:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         rest = iter(new)
         with self._writing():
-            tally = self._tally()
+            adder = Adder(self._server, self.facts, self._table, now)
             while some := list(islice(rest, AT_ONCE)):
-                found += self._add_some(some, tally, now)
+                found += adder.add(some)
             if any(added for _, added in found):
-                self._store_tally(tally, "changes")
+                adder.tally.write(self._server, changes=1)
         return found
-
-    def _add_some(self, some: list[New], tally: _Tally, now: str) -> list[tuple[int, bool]]:
-        identities = self._numbered([one.identity for one in some], tally)
-        keys = [(identities[one.identity], one.digest) for one in some]
-        rows = self._server.rows(
-            "SELECT identity, digest, min(id) FROM refs WHERE (identity, digest) IN "
-            "(SELECT * FROM unnest(%s::bigint[], %s::bytea[])) GROUP BY identity, digest",
-            [identity for identity, _ in keys],
-            [digest for _, digest in keys],
-        )
-        there = {(identity, digest): number for identity, digest, number in rows}
-        found: list[tuple[int, bool]] = []
-        fresh: list[tuple[int, int, New]] = []
-        for key, one in zip(keys, some, strict=True):
-            is_new = key not in there
-            if is_new:
-                tally.last_reference += 1
-                there[key] = tally.last_reference
-                fresh.append((there[key], key[0], one))
-            found.append((there[key], is_new))
-        tally.reference_count += len(fresh)
-        self._copy(fresh, tally, now)
-        return found
-
-    def _numbered(self, names: list[str], tally: _Tally) -> dict[str, int]:
-        """The number of each identity; what is not known gets one."""
-        rows = self._server.rows(
-            "SELECT name, id FROM identities WHERE name = ANY(%s::text[])", names
-        )
-        found: dict[str, int] = dict(rows)
-        fresh = [name for name in dict.fromkeys(names) if name not in found]
-        numbers = range(tally.last_identity + 1, tally.last_identity + 1 + len(fresh))
-        if fresh:
-            rows = list(zip(numbers, fresh, strict=True))
-            self._server.copy("identities (id, name)", ["int8", "text"], rows)
-        tally.last_identity += len(fresh)
-        tally.identity_count += len(fresh)
-        return found | dict(zip(fresh, numbers, strict=True))
-
-    def _copy(self, fresh: list[tuple[int, int, New]], tally: _Tally, now: str) -> None:
-        if not fresh:
-            return
-        self._server.copy(
-            "refs (id, identity, embedding, checksum, digest, note, enrolled)",
-            ["int8", "int8", "bytea", "int8", "bytea", "text", "text"],
-            [
-                (
-                    number,
-                    identity,
-                    one.embedding,
-                    zlib.crc32(one.embedding),
-                    one.digest,
-                    one.note,
-                    one.enrolled or now,
-                )
-                for number, identity, one in fresh
-            ],
-        )
-        kept = [
-            (number, one.original, one.thumbnail)
-            for number, _, one in fresh
-            if one.original is not None
-        ]
-        if kept:
-            self._server.copy("originals", ["int8", "bytea", "bytea"], kept)
-        if self._table is not None:
-            embeddings = b"".join(one.embedding for _, _, one in fresh)
-            vectors = np.frombuffer(embeddings, "<f4").reshape(len(fresh), self.facts.dim)
-            numbers = [(number, identity) for number, identity, _ in fresh]
-            self._add_forms(self._table, numbers, vectors, tally)
-
-    def _add_forms(
-        self, table: FormTable, numbers: Sequence[tuple[int, int]], vectors: Vectors, tally: _Tally
-    ) -> None:
-        assert self._make_forms is not None
-        forms = self._make_forms(vectors)
-        tally.longest = max(tally.longest, forms.longest)
-        tally.rounding = max(tally.rounding, forms.rounding)
-        tally.beyond_half = tally.beyond_half or None in forms.rows
-        table.add(
-            (number, identity, row)
-            for (number, identity), row in zip(numbers, forms.rows, strict=True)
-            if row is not None
-        )
 
     def remove(self, name: str, references: Sequence[int]) -> Removed:
         """Remove references of an identity, and the identity with its last one."""
         each = list(references)
         tables = ["originals", "refs", "identities"]
         with self._writing():
-            tally = self._tally()
-            if self._has_forms():
+            tally = Tally.read(self._server)
+            if self._form() is not None:
                 self._server.count("DELETE FROM forms WHERE reference = ANY(%s::bigint[])", each)
                 tables.append("forms")
             self._server.count("DELETE FROM originals WHERE reference = ANY(%s::bigint[])", each)
-            tally.reference_count -= self._server.count(
-                "DELETE FROM refs WHERE id = ANY(%s::bigint[])", each
+            removed = self._server.rows(
+                "DELETE FROM refs WHERE id = ANY(%s::bigint[]) RETURNING id, identity", each
             )
             gone = self._server.count(
-                "DELETE FROM identities WHERE name = %s AND NOT EXISTS "
+                "DELETE FROM identities WHERE id = ANY(%s::bigint[]) AND NOT EXISTS "
                 "(SELECT 1 FROM refs WHERE identity = identities.id)",
-                name,
+                [owner for _, owner in removed],
             )
+            tally.reference_count -= len(removed)
             tally.identity_count -= gone
-            self._store_tally(tally, "changes", "removals")
+            tally.write(self._server, changes=1, removals=1)
         self._server.vacuum(tables)
-        return Removed(name, tuple(references), bool(gone), False, LEFT)
+        ids = tuple(sorted(number for number, _ in removed))
+        return Removed(name, ids, gone > 0, False, LEFT)
 
     def rename(self, old: str, new: str) -> None:
         """Give an identity another name."""
         with self._writing():
             self._server.count("UPDATE identities SET name = %s WHERE name = %s", new, old)
-            self._store_tally(self._tally(), "changes")
+            Tally.read(self._server).write(self._server, changes=1)
 
     def replace(
         self, facts: Facts, make: Callable[[list[int]], list[tuple[bytes, bytes]]], at_once: int
@@ -355,12 +265,12 @@ class PostgresStore:
                 "rounding = 0, beyond_half = false",
                 *astuple(facts),
             )
-        self.facts = facts
+        self.facts, self._making = facts, self._state().making
         self._table = None
 
-    def prepare(self, shape: Shape, make: Callable[[Vectors], Forms]) -> None:
+    def prepare(self, shape: Shape, make: MakeForms) -> None:
         """Keep a form of every embedding from now on; what is there gets one where it has none."""
-        table, self._make_forms = FormTable(self._server, shape), make
+        table = FormTable(self._server, shape, make)
         if self._form() != str(shape):
             with self._writing():
                 if self._form() != str(shape):
@@ -369,11 +279,12 @@ class PostgresStore:
 
     def _fill(self, table: FormTable) -> None:
         table.make()
-        tally = self._tally()
-        for block in self._blocks():
+        tally = Tally.read(self._server)
+        question = "SELECT id, identity, embedding, checksum FROM refs WHERE id > %s"
+        for block in map(self._block, self._server.pages(question)):
             numbers = list(zip(block.ids.tolist(), block.identities.tolist(), strict=True))
-            self._add_forms(table, numbers, block.vectors, tally)
-        self._store_tally(tally)
+            add_forms(table, numbers, block.vectors, tally)
+        tally.write(self._server)
         self._server.count("UPDATE gallery SET form = %s", str(table.shape))
 
     def searchable(self) -> Searchable:
@@ -387,12 +298,19 @@ class PostgresStore:
         """Whether there is a graph (HNSW) of the forms; it is made where there is none."""
         assert self._table is not None
         if not self._has_graph:
-            self._has_graph = self._table.graph()
-        if not self._has_graph and not self._server.inside and self._table.may_make_graph():
-            with self._writing():
-                self._table.make_graph()
-            self._has_graph = True
+            self._has_graph = self._table.graph() or self._made_graph(self._table)
         return self._has_graph
+
+    def _made_graph(self, table: FormTable) -> bool:
+        """Make the graph, unless another process writes: a question does not wait for that."""
+        if self._server.inside or not table.may_make_graph():
+            return False
+        with self._server.transaction(WRITING):
+            if not self._server.rows("SELECT 1 FROM gallery FOR UPDATE SKIP LOCKED"):
+                return False
+            self.state()  # refuses what was made anew
+            table.make_graph()
+        return True
 
     def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
         """The nearest references [M], M up to `most`, with their identities and rising scores."""
@@ -403,65 +321,7 @@ class PostgresStore:
     def problems(self) -> list[str]:
         """What is wrong with what is stored, in words."""
         with self.snapshot():
-            found = self._damages() + self._miscounts()
-            if self._table is not None:
-                found += self._strays()
-            if self.facts.keeps_originals:
-                rows = self._server.rows(
-                    "SELECT id FROM refs WHERE id NOT IN (SELECT reference FROM originals)"
-                )
-                found += [f"the original of reference {one} is missing" for (one,) in rows]
-        if self._server.rows("SELECT current_setting('fsync')")[0][0] == "off":
-            found.append(
-                "the server runs with fsync = off, so that a power cut may lose what was said to "
-                "be stored: turn it on"
-            )
-        return found
-
-    def _damages(self) -> list[str]:
-        found = []
-        for rows in self._pages("SELECT id, embedding, checksum FROM refs WHERE id > %s"):
-            found += [
-                f"the embedding of reference {one} is not as it was stored"
-                for one, embedding, checksum in rows
-                if not self._whole(embedding, checksum)
-            ]
-        return found
-
-    def _miscounts(self) -> list[str]:
-        counted, noted = self._server.rows(
-            "SELECT ARRAY[(SELECT count(*) FROM identities), (SELECT count(*) FROM refs)], "
-            "ARRAY[identity_count, reference_count] FROM gallery"
-        )[0]
-        if counted == noted:
-            return []
-        return [
-            f"there are {counted[0]} identities and {counted[1]} references, where {noted[0]} and "
-            f"{noted[1]} were counted"
-        ]
-
-    def _strays(self) -> list[str]:
-        """Where what is searched is not what the embeddings give."""
-        assert self._make_forms is not None
-        strays = [
-            one
-            for (one,) in self._server.rows(
-                "SELECT reference FROM forms WHERE reference NOT IN (SELECT id FROM refs)"
-            )
-        ]
-        for rows in self._pages(
-            "SELECT id, embedding, forms.identity IS NOT DISTINCT FROM refs.identity, form "
-            "FROM refs LEFT JOIN forms ON reference = id WHERE id > %s"
-        ):
-            whole = [row for row in rows if len(row[1]) == 4 * self.facts.dim]
-            vectors = np.frombuffer(b"".join(row[1] for row in whole), "<f4")
-            forms = self._make_forms(vectors.reshape(len(whole), self.facts.dim))
-            strays += [
-                one
-                for (one, _, same, form), wanted in zip(whole, forms.rows, strict=True)
-                if form != wanted or not (same or wanted is None)
-            ]
-        return [f"what is searched is not reference {one} as it is stored" for one in strays]
+            return checking.problems(self._server, self.facts, self._table)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -471,31 +331,9 @@ class PostgresStore:
     def _writing(self) -> Iterator[None]:
         """A transaction, once no other one writes."""
         with self._server.transaction(WRITING):
-            (now,) = self._server.rows("SELECT fingerprint FROM gallery FOR UPDATE")[0]
-            if now != self.facts.fingerprint:
-                raise GalleryError(
-                    f"the gallery {self.address} was made anew for another model while it was "
-                    "open here; open it again, with that model"
-                )
+            self._server.rows("SELECT 1 FROM gallery FOR UPDATE")
+            self.state()  # refuses what was made anew
             yield
-
-    def _tally(self) -> _Tally:
-        return _Tally(
-            *self._server.rows(
-                "SELECT last_identity, last_reference, identity_count, reference_count, longest, "
-                "rounding, beyond_half FROM gallery"
-            )[0]
-        )
-
-    def _store_tally(self, tally: _Tally, *counters: str) -> None:
-        self._server.count(
-            "UPDATE gallery SET last_identity = %s, last_reference = %s, identity_count = %s, "
-            "reference_count = %s, longest = %s, rounding = %s, beyond_half = %s, "
-            "changes = changes + %s, removals = removals + %s",
-            *astuple(tally),
-            int("changes" in counters),
-            int("removals" in counters),
-        )
 
     def _read_facts(self) -> Facts:
         return Facts(
@@ -505,28 +343,3 @@ class PostgresStore:
     def _form(self) -> str | None:
         form: str | None = self._server.rows("SELECT form FROM gallery")[0][0]
         return form
-
-    def _has_forms(self) -> bool:
-        return self._form() is not None
-
-    def _blocks(self) -> Iterator[Block]:
-        """All references, some at a time."""
-        for rows in self._pages("SELECT id, identity, embedding, checksum FROM refs WHERE id > %s"):
-            yield self._block(rows)
-
-    def _pages(self, question: LiteralString) -> Iterator[list[Any]]:
-        """The rows behind a number, 0 at first, some at a time; the first column is the number."""
-        last = 0
-        while rows := self._server.rows(f"{question} ORDER BY id LIMIT %s", last, AT_ONCE):
-            yield rows
-            last = rows[-1][0]
-
-    def _refuse_damage(self, damaged: Sequence[int]) -> None:
-        if damaged:
-            raise GalleryError(
-                f"the gallery {self.address}: {len(damaged)} embeddings are not as they were "
-                f"stored, the first that of reference {min(damaged)}; {DAMAGED}"
-            )
-
-    def _whole(self, embedding: bytes, checksum: int) -> bool:
-        return len(embedding) == 4 * self.facts.dim and zlib.crc32(embedding) == checksum

@@ -13,6 +13,10 @@ from gemel.items import Indices
 from gemel.model import Siamese
 
 WIDEST = 16_000  # numbers in a column of pgvector's halfvec
+NO_GRAPH = (
+    "there is no graph yet: only the owner of its tables makes it, on the primary server, once "
+    "nobody writes"
+)
 WIDEST_GRAPH = {"inner product": 4_000, "distance": 4_000, "bits": 64_000}
 Turned = Float32[NDArray[np.float32], "references width"]
 
@@ -67,14 +71,13 @@ class StoreMatcher(EmbeddingMatcher):
     @property
     def words(self) -> str:
         """How an item is looked for."""
-        self._current()
+        self._store.state()  # refuses what was made anew
         known = self._searching.searchable()
         if not known.whole:
             return f"{super().words}, in memory: some numbers are beyond half precision"
         if self._graphed(known):
             return f"approximate (HNSW, pgvector), {self._form.name}"
-        why = self._too_wide or "only the owner of its tables makes a graph, on the primary server"
-        more = f"; {why}" if known.count > self._exact_up_to else ""
+        more = f"; {self._too_wide or NO_GRAPH}" if known.count > self._exact_up_to else ""
         return f"exact (pgvector), {self._form.name}{more}"
 
     def nearest(self, query: Query, top: int) -> list[Match]:
@@ -94,7 +97,7 @@ class StoreMatcher(EmbeddingMatcher):
 
     def _refresh(self) -> None:
         """Nothing is in memory that could be old, unless a form is beyond half precision."""
-        self._current()
+        self._store.state()
         self._known = self._searching.searchable()
         if not self._known.whole:
             super()._refresh()

@@ -15,6 +15,15 @@ from psycopg.types import TypeInfo
 from gemel.errors import GalleryError
 from gemel.gallery.places import Address
 
+AT_ONCE = 1000  # references in one question or answer
+MAKING = 0x47454D4C  # "GEML": the lock of who makes something in a database
+SILENCE = {
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""A machine that says nothing for half a minute is given up; libpq would wait for hours."""
 Name = str | int | tuple[str, str]
 Statement = LiteralString | bytes | sql.Composed
 READING: LiteralString = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -119,6 +128,17 @@ class Server:
                 if status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                     self._connection.execute("ROLLBACK")
 
+    def wait_for_makers(self) -> None:
+        """Inside a transaction: be the only one who makes something in the database."""
+        self.rows("SELECT pg_advisory_xact_lock(%s)", MAKING)
+
+    def pages(self, question: LiteralString) -> Iterator[list[Any]]:
+        """The rows behind a number, 0 at first, some at a time; the first column is the number."""
+        last = 0
+        while rows := self.rows(f"{question} ORDER BY id LIMIT %s", last, AT_ONCE):
+            yield rows
+            last = rows[-1][0]
+
     def filled(
         self, statement: LiteralString, **names: str | int | tuple[str, str]
     ) -> sql.Composed:
@@ -181,7 +201,8 @@ class Server:
         return self._connection.execute(statement, values or None, binary=True)
 
     def _connected(self) -> psycopg.Connection[Any]:
-        known = {"connect_timeout": str(max(2, ceil(self._timeout))), "application_name": "gemel"}
+        waiting = str(max(2, ceil(self._timeout)))
+        known = {**SILENCE, "connect_timeout": waiting, "application_name": "gemel"}
         try:
             words = {**known, **self.address.connection, "client_encoding": "utf8"}
             connection = psycopg.connect(make_conninfo(**words), autocommit=True)

@@ -4,24 +4,22 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gemel.errors import GalleryError, OtherModelError
 from gemel.gallery import opening
 from gemel.gallery.records import Entry, Removed
-from gemel.gallery.store import (
-    Block,
-    Facts,
-    Kept,
-    New,
-    State,
+from gemel.gallery.rows import (
+    as_block,
     as_entries,
+    is_whole,
+    made_anew,
     names_that_hold,
+    refuse_damage,
 )
+from gemel.gallery.store import Block, Facts, Kept, New, State
 from gemel.items import Indices
 
 AT_ONCE = 500  # numbers in one question to SQLite
@@ -29,14 +27,6 @@ LEFT = (
     "another process is reading the gallery, so the old bytes are in its log still: they go when "
     "it is next opened"
 )
-
-
-def made_anew(path: Path) -> str:
-    """That a gallery's embeddings were replaced while it was open."""
-    return (
-        f"the gallery {path} was made anew for another model while it was open here; "
-        "open it again, with that model"
-    )
 
 
 class SqliteStore:
@@ -57,7 +47,9 @@ class SqliteStore:
     def __init__(self, path: Path, new: Facts | None, timeout: float | int = 10.0) -> None:
         self.path = path
         self._connection = opening.connect(path, new, timeout)
-        self.facts = opening.read_facts(self._connection, path)
+        with self.snapshot():
+            self.facts = opening.read_facts(self._connection, path)
+            self._making = self._state().making
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -73,7 +65,17 @@ class SqliteStore:
             self._connection.execute("ROLLBACK")  # nothing was written
 
     def state(self) -> State:
-        """How far the gallery has come."""
+        """How far the gallery has come.
+
+        Raises:
+            OtherModelError: it was made anew since it was opened.
+        """
+        state = self._state()
+        if state.making != self._making:
+            raise made_anew(self.path)
+        return state
+
+    def _state(self) -> State:
         counters = dict(self._rows("SELECT name, value FROM counters"))
         (fingerprint,) = self._rows("SELECT value FROM facts WHERE name = 'fingerprint'")[0]
         return State(counters["changes"], counters["removals"], counters["epoch"], fingerprint)
@@ -87,18 +89,9 @@ class SqliteStore:
         rows = self._rows(
             "SELECT id, identity, embedding, checksum FROM refs WHERE id > ? ORDER BY id", after
         )
-        damaged = [row[0] for row in rows if not self._whole(row[2], row[3])]
-        if damaged:
-            raise GalleryError(
-                f"the gallery {self.path}: {len(damaged)} embeddings are not as they were stored, "
-                f"the first that of reference {damaged[0]}; {opening.REMEDIES['SQLITE_CORRUPT']}"
-            )
-        vectors = np.frombuffer(b"".join(map(itemgetter(2), rows)), dtype="<f4")
-        return Block(
-            np.array([row[0] for row in rows], dtype=np.int64),
-            np.array([row[1] for row in rows], dtype=np.int64),
-            vectors.astype(np.float32, copy=False).reshape(len(rows), self.facts.dim),
-        )
+        stored = ((row[0], row[2], row[3]) for row in rows)
+        refuse_damage(stored, self.facts.dim, self.path, opening.REMEDIES["SQLITE_CORRUPT"])
+        return as_block(rows, self.facts.dim)
 
     def ids(self) -> Indices:
         """The numbers of all references, rising."""
@@ -225,19 +218,23 @@ class SqliteStore:
 
     def remove(self, name: str, references: Sequence[int]) -> Removed:
         """Remove references of an identity, and the identity with its last one; erase the bytes."""
-        each = [(one,) for one in references]
         with self._writing():
+            owners = {
+                one: owner
+                for one in references
+                for (owner,) in self._rows("SELECT identity FROM refs WHERE id = ?", one)
+            }
+            each = [(one,) for one in owners]
             self._connection.executemany("DELETE FROM originals WHERE reference = ?", each)
             self._connection.executemany("DELETE FROM refs WHERE id = ?", each)
-            gone = self._connection.execute(
-                "DELETE FROM identities WHERE name = ? AND id NOT IN (SELECT identity FROM refs "
-                "WHERE identity = identities.id)",
-                (name,),
+            gone = self._connection.executemany(
+                "DELETE FROM identities WHERE id = ?1 AND NOT EXISTS "
+                "(SELECT 1 FROM refs WHERE identity = ?1)",
+                [(owner,) for owner in set(owners.values())],
             ).rowcount
             self._count("changes", "removals")
         erased = self._emptied_log()
-        left = None if erased else LEFT
-        return Removed(name, tuple(references), bool(gone), erased, left)
+        return Removed(name, tuple(owners), gone > 0, erased, None if erased else LEFT)
 
     def rename(self, old: str, new: str) -> None:
         """Give an identity another name."""
@@ -262,7 +259,7 @@ class SqliteStore:
                 )
             opening.write_facts(self._connection, facts)
             self._count("changes", "epoch")
-        self.facts = facts
+        self.facts, self._making = facts, self._state().making
         self._emptied_log()
 
     def problems(self) -> list[str]:
@@ -273,7 +270,7 @@ class SqliteStore:
             for table, row, parent, _ in self._rows("PRAGMA foreign_key_check")
         ]
         for one, embedding, checksum in self._rows("SELECT id, embedding, checksum FROM refs"):
-            if not self._whole(embedding, checksum):
+            if not is_whole(embedding, checksum, self.facts.dim):
                 found.append(f"the embedding of reference {one} is not as it was stored")
         if self.facts.keeps_originals:
             found += [
@@ -304,9 +301,7 @@ class SqliteStore:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with opening.in_words(self.path), opening.writing(self._connection):
-            now = opening.read_facts(self._connection, self.path)
-            if now.fingerprint != self.facts.fingerprint:
-                raise OtherModelError(made_anew(self.path))
+            self.state()
             yield
 
     def _count(self, *counters: str) -> None:
@@ -318,6 +313,3 @@ class SqliteStore:
     def _emptied_log(self) -> bool:
         """Move the log into the file and cut it to nothing; False where a reader keeps it."""
         return bool(self._rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
-
-    def _whole(self, embedding: bytes, checksum: int) -> bool:
-        return len(embedding) == 4 * self.facts.dim and zlib.crc32(embedding) == checksum

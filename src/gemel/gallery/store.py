@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
-from gemel.gallery.records import Entry, Reference, Removed
+from gemel.gallery.records import Entry, Removed
 from gemel.items import Indices
 
 Vectors = Float32[NDArray[np.float32], "references dim"]
@@ -50,6 +48,11 @@ class State:
     removals: int
     epoch: int
     fingerprint: str
+
+    @property
+    def making(self) -> tuple[int, str]:
+        """Which making of its embeddings it is: what it must be for as long as it is open."""
+        return self.epoch, self.fingerprint
 
 
 @dataclass(frozen=True)
@@ -102,34 +105,6 @@ class Block:
     vectors: Vectors
 
 
-def names_that_hold(
-    page: Callable[[str], list[str]], search: str | None, after: str | None, most: int | None
-) -> list[str]:
-    """Names that hold `search` in any case, from pages of all names.
-
-    Args:
-        page: from a name to some of the names behind it, in order; none where it is the last.
-        search: what the names must hold.
-        after: only names behind this one.
-        most: how many there may be.
-    """
-    wanted = (search or "").casefold()
-    found: list[str] = []
-    last = after or ""
-    while (most is None or len(found) < most) and (names := page(last)):
-        found += [name for name in names if wanted in name.casefold()]
-        last = names[-1]
-    return found[:most]
-
-
-def as_entries(rows: Iterable[tuple[str, int, str | None, str]]) -> list[Entry]:
-    """From (name, number, note, enrolled) of references, in order, to identities."""
-    return [
-        Entry(name, tuple(Reference(*row[1:]) for row in group))
-        for name, group in groupby(rows, key=itemgetter(0))
-    ]
-
-
 @runtime_checkable
 class Store(Protocol):
     """Keeps the references of one gallery. What it says to have stored survives a crash.
@@ -143,7 +118,11 @@ class Store(Protocol):
         """Inside, all reading sees one state, whatever others write."""
 
     def state(self) -> State:
-        """How far the gallery has come."""
+        """How far the gallery has come.
+
+        Raises:
+            OtherModelError: it was made anew since it was opened, for this model or another.
+        """
 
     def block(self, after: int) -> Block:
         """The references with numbers above `after`."""
@@ -191,7 +170,8 @@ class Store(Protocol):
     def remove(self, name: str, references: Sequence[int]) -> Removed:
         """Remove references of an identity, and the identity with its last one.
 
-        The bytes are overwritten if the place can do that; what is returned says so.
+        What is returned names those that were there still, and says whether the bytes were
+        overwritten, as far as the place can do that.
         """
 
     def rename(self, old: str, new: str) -> None:
@@ -248,6 +228,9 @@ class Forms:
     rounding: float
 
 
+MakeForms = Callable[[Vectors], Forms]
+
+
 @dataclass(frozen=True)
 class Searchable:
     """What there is to be searched.
@@ -269,7 +252,7 @@ class Searchable:
 class SearchingStore(Store, Protocol):
     """A store that also finds what is near."""
 
-    def prepare(self, shape: Shape, make: Callable[[Vectors], Forms]) -> None:
+    def prepare(self, shape: Shape, make: MakeForms) -> None:
         """Keep a form of every embedding from now on; what is there gets one where it has none."""
 
     def searchable(self) -> Searchable:
@@ -278,7 +261,7 @@ class SearchingStore(Store, Protocol):
     def graph(self) -> bool:
         """Whether there is a graph (HNSW) of the forms; it is made where there is none.
 
-        Inside a snapshot, and for a user who may not, none is made.
+        Inside a snapshot, while another process writes, and for a user who may not, none is made.
         """
 
     def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
