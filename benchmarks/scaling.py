@@ -41,7 +41,7 @@ def enrol(url: str, model: Siamese, rows: Rows) -> None:
     for start in range(0, len(rows), AT_ONCE):
         model.embed_prepared(prepare(model.input, rows[start : start + AT_ONCE]))
     network = time.perf_counter() - begun
-    with Gallery.open(url, model) as gallery:
+    with Gallery.open(url, model, exact_up_to=len(rows)) as gallery:  # no graph yet
         begun = time.perf_counter()
         gallery.enrol_items(items)
         seconds = time.perf_counter() - begun - network
@@ -123,7 +123,7 @@ def main() -> None:
             judge(gallery, queries[:few], truth[:few], words.seed)
         with Gallery.open(url, model, exact_up_to=words.references - 1, timeout=60) as gallery:
             begun = time.perf_counter()
-            gallery.stats()
+            gallery.make_graph()
             seconds = time.perf_counter() - begun
             size = server.ask("SELECT pg_relation_size('scaling.forms_graph')")[0][0] / 1e6
             print(f"graph made in {seconds:,.0f} s; it has {size:,.0f} MB", flush=True)

@@ -83,18 +83,21 @@ def test_the_graph_finds_what_the_metric_finds(url: str, metric: metrics.Metric)
             assert found[0].reference == wanted[0]
 
 
-def test_while_another_writes_no_graph_is_waited_for(
-    url: str, model: Siamese, server: Server
-) -> None:
-    """Nor while another makes it: every reference is looked at meanwhile."""
+def test_no_question_makes_a_graph(url: str, model: Siamese, server: Server) -> None:
+    """Every reference is looked at until one is made, once nobody writes."""
     rows = drawn_rows(40, 0)
-    with open_numbers(url, model, rows, [f"{row}" for row in range(40)]):
-        pass
+    with open_numbers(url, model, rows, [f"{row}" for row in range(40)]) as gallery:
+        assert not gallery.make_graph()  # too few for one
     with Gallery.open(url, model, exact_up_to=10, timeout=0.05) as gallery:
+        assert gallery.nearest(rows[3], 1)[0].reference == 4
+        assert gallery.stats().search.endswith("no graph yet: gemel gallery graph makes it")
         with server.connect() as other, other.transaction():
             other.execute(f"SELECT 1 FROM {url.rpartition('=')[2]}.gallery FOR UPDATE")
+            with pytest.raises(GalleryError, match="another process"):
+                gallery.make_graph()
             assert gallery.nearest(rows[3], 1)[0].reference == 4
-            assert "once nobody writes" in gallery.stats().search
+        assert gallery.make_graph()
+        assert gallery.make_graph()  # it is there
         assert gallery.nearest(rows[3], 1)[0].reference == 4
         assert gallery.stats().search.startswith("approximate")
 
@@ -107,6 +110,7 @@ def test_the_graph_is_left_where_it_ends(url: str, model: Siamese) -> None:
         pass
     short = f"{url}&options=-chnsw.max_scan_tuples%3D100%20-cenable_seqscan%3Doff"
     with Gallery.open(short, model, exact_up_to=100) as gallery:
+        assert gallery.make_graph()
         found = gallery.nearest(np.zeros(DIM), 3)
         wanted = [one for one in order(model, rows, np.zeros(DIM, np.float32)) if one > 1500]
         assert [one.reference for one in found[1:]] == wanted[:2]
@@ -201,12 +205,12 @@ def test_who_may_only_read_follows_a_graph_or_looks_at_all(
 
     with reading() as gallery:
         assert gallery.nearest(rows[3], 1)[0].reference == 4
-        assert "only the owner of its tables makes it" in gallery.stats().search
+        assert not gallery.make_graph()
         with pytest.raises(GalleryError, match="must GRANT it"):
             gallery.enrol("ada", rows[0])
         assert gallery.check() == ()
     with Gallery.open(url, model, exact_up_to=10) as gallery:
-        assert gallery.stats().search.startswith("approximate")
+        assert gallery.make_graph()
     with reading() as gallery:
         assert gallery.stats().search.startswith("approximate")
         assert gallery.nearest(rows[3], 1)[0].reference == 4

@@ -232,6 +232,15 @@ def import_(
 
 
 @commands.command()
+def graph(model: Model, gallery: Place, as_json: AsJson = False) -> None:
+    """Make the graph that searches of many references follow, in PostgreSQL; it takes minutes."""
+    with _open(model, gallery) as opened:
+        made = opened.make_graph()
+        search = opened.stats().search
+    _say({"graph": made, "search": search}, f"search: {search}", as_json)
+
+
+@commands.command()
 def check(model: Model, gallery: Place, as_json: AsJson = False) -> None:
     """Look whether a gallery is whole. Exit status 0: it is, 1: it is not, 2: an error."""
     with _open(model, gallery) as opened:

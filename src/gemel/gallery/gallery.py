@@ -247,7 +247,9 @@ class Gallery:
             GalleryError: a label that cannot be a name, or the file cannot be written.
             SettingsError: items of another kind than the model takes.
         """
-        return enrol_items(self.model, self._store, items, skip_bad=skip_bad, progress=progress)
+        found = enrol_items(self.model, self._store, items, skip_bad=skip_bad, progress=progress)
+        self.make_graph()
+        return found
 
     def enrol_folder(
         self, folder: Path_, *, skip_bad: bool = False, progress: Progress | None = None
@@ -449,8 +451,24 @@ class Gallery:
                 "that does not"
             )
         stored = self._store.add(exchange.references(export, with_originals=mine.keeps_originals))
+        self.make_graph()
         new = sum(is_new for _, is_new in stored)
         return Enrolled(new, len(stored) - new)
+
+    def make_graph(self) -> bool:
+        """Make the graph that a search of many references follows, where the database keeps one.
+
+        Beyond `exact_up_to` references in PostgreSQL every question is a scan of all until this is
+        done. `enrol_items` and `import_` do it at their end; who enrols one by one calls it once.
+        It takes minutes, and nobody enrols meanwhile. A file needs none: its index is in memory.
+
+        Returns:
+            Whether there is a graph.
+
+        Raises:
+            GalleryError: another process writes all the time, or the database fails.
+        """
+        return self._matcher.make_graph()
 
     def check(self) -> tuple[str, ...]:
         """What is wrong with the file, and where memory is not what the file says; in words."""

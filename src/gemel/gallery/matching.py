@@ -87,6 +87,9 @@ class Matcher(Protocol):
     def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
 
+    def make_graph(self) -> bool:
+        """Make what a search of many follows, where the store keeps such; whether there is one."""
+
     def problems(self) -> list[str]:
         """Where what is in memory is not what is stored."""
 
@@ -129,6 +132,10 @@ class EmbeddingMatcher:
         with self._store.snapshot():
             self._store.state()  # refuses what was made anew
             return self._measured(query.embedding, self._store.lookup(references))
+
+    def make_graph(self) -> bool:
+        """Nothing is kept: the index is made in memory, at the first question."""
+        return False
 
     def problems(self) -> list[str]:
         """Where what is in memory is not what is stored."""
@@ -230,6 +237,10 @@ class PairMatcher:
         asked = query.item.take(np.zeros(len(kept), np.int64))
         distances = self._model.pair_distances(asked, read)
         return _in_order(kept, distances.tolist())
+
+    def make_graph(self) -> bool:
+        """There is none: each reference is looked at."""
+        return False
 
     def problems(self) -> list[str]:
         """Nothing: all is read anew every time."""

@@ -295,22 +295,18 @@ class PostgresStore:
         return Searchable(count, longest, rounding, not beyond)
 
     def graph(self) -> bool:
-        """Whether there is a graph (HNSW) of the forms; it is made where there is none."""
+        """Whether there is a graph (HNSW) of the forms."""
         assert self._table is not None
-        if not self._has_graph:
-            self._has_graph = self._table.graph() or self._made_graph(self._table)
+        self._has_graph = self._has_graph or self._table.graph()
         return self._has_graph
 
-    def _made_graph(self, table: FormTable) -> bool:
-        """Make the graph, unless another process writes: a question does not wait for that."""
-        if self._server.inside or not table.may_make_graph():
-            return False
-        with self._server.transaction(WRITING):
-            if not self._server.rows("SELECT 1 FROM gallery FOR UPDATE SKIP LOCKED"):
-                return False
-            self.state()  # refuses what was made anew
-            table.make_graph()
-        return True
+    def make_graph(self) -> bool:
+        """Make the graph where there is none; False where this user may not, or not here."""
+        assert self._table is not None
+        if not self.graph() and self._table.may_make_graph():
+            with self._writing():
+                self._table.make_graph()
+        return self.graph()
 
     def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
         """The nearest references [M], M up to `most`, with their identities and rising scores."""

@@ -7,16 +7,13 @@ from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from gemel.gallery.index import EPS, Form, Near, Vector, form_of
-from gemel.gallery.matching import FIRST, EmbeddingMatcher, Match, Query, worth_measuring
+from gemel.gallery.matching import FIRST, EmbeddingMatcher, worth_measuring
 from gemel.gallery.store import Forms, Searchable, SearchingStore, Shape, Store, Vectors
 from gemel.items import Indices
 from gemel.model import Siamese
 
 WIDEST = 16_000  # numbers in a column of pgvector's halfvec
-NO_GRAPH = (
-    "there is no graph yet: only the owner of its tables makes it, on the primary server, once "
-    "nobody writes"
-)
+NO_GRAPH = "there is no graph yet: gemel gallery graph makes it"
 WIDEST_GRAPH = {"inner product": 4_000, "distance": 4_000, "bits": 64_000}
 Turned = Float32[NDArray[np.float32], "references width"]
 
@@ -80,20 +77,21 @@ class StoreMatcher(EmbeddingMatcher):
         more = f"; {self._too_wide or NO_GRAPH}" if known.count > self._exact_up_to else ""
         return f"exact (pgvector), {self._form.name}{more}"
 
-    def nearest(self, query: Query, top: int) -> list[Match]:
-        """The nearest reference of each of the nearest `top` identities, the nearest first."""
-        self._graphed(self._searching.searchable())  # which no snapshot could make
-        return super().nearest(query, top)
+    def make_graph(self) -> bool:
+        """Whether there is a graph now, for as many references as there are."""
+        return self._worthwhile(self._searching.searchable()) and self._searching.make_graph()
 
     def problems(self) -> list[str]:
         """Where what is in memory is not what is stored; forms are the store's own to look at."""
         return [] if self._searching.searchable().whole else super().problems()
 
     def _graphed(self, known: Searchable) -> bool:
-        """Whether a graph is followed; made where there are enough references."""
-        if known.count <= self._exact_up_to or not known.whole or self._too_wide is not None:
-            return False
-        return self._searching.graph()
+        """Whether a graph is followed."""
+        return self._worthwhile(known) and self._searching.graph()
+
+    def _worthwhile(self, known: Searchable) -> bool:
+        """Whether a graph would be followed, if there were one."""
+        return known.count > self._exact_up_to and known.whole and self._too_wide is None
 
     def _refresh(self) -> None:
         """Nothing is in memory that could be old, unless a form is beyond half precision."""

@@ -259,10 +259,10 @@ class SearchingStore(Store, Protocol):
         """What there is to be searched."""
 
     def graph(self) -> bool:
-        """Whether there is a graph (HNSW) of the forms; it is made where there is none.
+        """Whether there is a graph (HNSW) of the forms."""
 
-        Inside a snapshot, while another process writes, and for a user who may not, none is made.
-        """
+    def make_graph(self) -> bool:
+        """Make it where there is none, once nobody writes; False where this user may not."""
 
     def near(self, query: str, most: int, *, graph: bool) -> tuple[Indices, Indices, Scores]:
         """The nearest references [M], M up to `most`, with their identities and rising scores.
