@@ -2,6 +2,7 @@
 
 import io
 import math
+import shutil
 import socket
 import threading
 from collections.abc import Sequence
@@ -70,6 +71,13 @@ class Service:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.start()
+
+    def take(self, gallery: Path) -> "Service":
+        """Serve a copy of `gallery` from now on; it is opened at the next request."""
+        copy = self._gallery.with_suffix(".new")
+        shutil.copy(gallery, copy)
+        copy.replace(self._gallery)
+        return self
 
     @property
     def url(self) -> str:

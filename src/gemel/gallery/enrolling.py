@@ -9,7 +9,7 @@ import numpy as np
 
 from gemel.errors import BadItemsError, DataError, Problem, SettingsError
 from gemel.gallery import originals
-from gemel.gallery.matching import check_finite
+from gemel.gallery.matching import check_finite, read_originals
 from gemel.gallery.records import Enrolled, checked_name
 from gemel.gallery.store import New, Store
 from gemel.inputs import Prepared, input_of, prepare
@@ -136,6 +136,20 @@ def embedded(model: Siamese, read: Prepared, rows: Indices) -> list[bytes]:
     vectors = model.embed_prepared(some, "right").numpy()
     check_finite(vectors, some.origins)
     return [vector.astype("<f4").tobytes() for vector in vectors]
+
+
+def embedded_originals(
+    model: Siamese, store: Store, references: Sequence[int]
+) -> list[tuple[bytes, bytes]]:
+    """(embedding, digest) of references, made anew from their kept originals.
+
+    Raises:
+        GalleryError: an original is missing, or an embedding is not finite.
+        BadItemsError: originals that the model's input cannot read.
+    """
+    read = read_originals(model, store, references)
+    vectors = embedded(model, read, np.arange(len(read)))
+    return list(zip(vectors, content_digests(read), strict=True))
 
 
 def content_digests(read: Prepared) -> list[bytes]:

@@ -127,6 +127,28 @@ def _read_npy_header(path: Path, file: Any) -> tuple[tuple[int, ...], bool, np.d
         raise _bad(path, f"{MEMBERS[2]}: {error}") from error
 
 
+def read(path: Path, store: Store) -> list[tuple[int, bool]]:
+    """Store all references of an export, or none: the number of each, and whether it is new.
+
+    Raises:
+        GalleryError: see `open_export` and `references`; or it is of another model than the store,
+            or lacks the originals that the store keeps.
+    """
+    export = open_export(path)
+    theirs, mine = export.facts, store.facts
+    if (theirs.fingerprint, theirs.dim, theirs.kind) != (mine.fingerprint, mine.dim, mine.kind):
+        raise GalleryError(
+            f"{path} belongs to the model {theirs.fingerprint[:12]}, this gallery to "
+            f"{mine.fingerprint[:12]}; import it into a gallery of its own model"
+        )
+    if mine.keeps_originals and not theirs.keeps_originals:
+        raise GalleryError(
+            f"{path} holds no originals, which this gallery keeps; import it into a gallery that "
+            "does not"
+        )
+    return store.add(references(export, with_originals=mine.keeps_originals))
+
+
 def open_export(path: Path) -> Export:
     """The header of an export.
 

@@ -1,40 +1,24 @@
 """`Gallery`: who is enrolled, and who an item is among them."""
 
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from gemel.comparison import Comparison
-from gemel.errors import (
-    GalleryError,
-    NameTakenError,
-    NotEnrolledError,
-    OtherModelError,
-    SettingsError,
-)
-from gemel.gallery import exchange
+from gemel.errors import NameTakenError, NotEnrolledError, SettingsError
+from gemel.gallery import exchange, terms
 from gemel.gallery.enrolling import (
     Progress,
     Raw,
-    content_digests,
-    embedded,
+    embedded_originals,
     enrol_block,
     enrol_items,
 )
 from gemel.gallery.index import EXACT_UP_TO
-from gemel.gallery.matching import (
-    Match,
-    Matcher,
-    PairMatcher,
-    Query,
-    queries,
-    read_originals,
-    read_query,
-)
+from gemel.gallery.matching import Match, Matcher, PairMatcher, Query, queries, read_query
 from gemel.gallery.places import Address, Place, open_store, read_place
 from gemel.gallery.plane import Plane, plane
 from gemel.gallery.records import (
@@ -47,10 +31,11 @@ from gemel.gallery.records import (
     Verification,
     checked_name,
     checked_note,
+    identified,
 )
 from gemel.gallery.searching import matcher_of
-from gemel.gallery.store import Facts, Store
-from gemel.inputs import Prepared, input_of
+from gemel.gallery.store import Store
+from gemel.inputs import Prepared
 from gemel.items import Items
 from gemel.model import Siamese
 
@@ -85,15 +70,9 @@ class Gallery:
         one_by_one: bool = False,
         exact_up_to: int = EXACT_UP_TO,
     ) -> None:
-        if store.facts.fingerprint != model.fingerprint:
-            raise OtherModelError(
-                f"the gallery belongs to the model {store.facts.fingerprint[:12]}; this one is "
-                f"{model.fingerprint[:12]}, and its embeddings mean something else. Open it with "
-                "the model it was made with, or make it anew from its originals, if it keeps "
-                "them: Gallery.reembed(path, model) (gemel gallery reembed)"
-            )
+        terms.check_model(model, store.facts)
         if model.is_joint:
-            _check_one_by_one(one_by_one, store.facts.keeps_originals)
+            terms.check_one_by_one(one_by_one, store.facts.keeps_originals)
         self.model = model
         self._store = store
         self._matcher: Matcher = (
@@ -138,11 +117,11 @@ class Gallery:
             there = isinstance(place, Address) or place.exists()
             create = create and (keep_originals is not None or not there)
             kept = there if keep_originals is None else keep_originals
-            _check_one_by_one(one_by_one, kept)  # before a file is made
-        new = _facts(model, keeps_originals=bool(keep_originals))
+            terms.check_one_by_one(one_by_one, kept)  # before a file is made
+        new = terms.facts_of(model, keeps_originals=bool(keep_originals))
         store = open_store(place, new if create else None, timeout)
         try:
-            _check_choice(place, keep_originals, store.facts.keeps_originals)
+            terms.check_choice(place, keep_originals, store.facts.keeps_originals)
             return cls(model, store, one_by_one=one_by_one, exact_up_to=exact_up_to)
         except BaseException:
             store.close()
@@ -164,23 +143,9 @@ class Gallery:
         place = read_place(path)
         store = open_store(place, None, timeout)
         try:
-            wanted = input_of(model.input, "right").kind
-            if not store.facts.keeps_originals:
-                raise GalleryError(
-                    f"the gallery {place} keeps no originals, so nothing can be embedded anew: "
-                    "enrol the items in a new gallery"
-                )
-            if store.facts.kind != wanted:
-                raise GalleryError(
-                    f"the gallery {place} is of {store.facts.kind}; the model takes {wanted}"
-                )
-
-            def make(references: list[int]) -> list[tuple[bytes, bytes]]:
-                read = read_originals(model, store, references)
-                vectors = embedded(model, read, np.arange(len(read)))
-                return list(zip(vectors, content_digests(read), strict=True))
-
-            store.replace(_facts(model, keeps_originals=True), make, at_once=512)
+            terms.check_originals(place, model, store.facts)
+            new = terms.facts_of(model, keeps_originals=True)
+            store.replace(new, partial(embedded_originals, model, store), at_once=512)
             return store.counts()[1]
         finally:
             store.close()
@@ -346,7 +311,7 @@ class Gallery:
             )
         # two, so that a tie for the first place is seen
         found = self.nearest(item, max(top, 2))
-        return _identified(found, [self._comparison(one.distance) for one in found], top)
+        return identified(found, [self._comparison(one.distance) for one in found], top)
 
     def verify(self, identity: str, item: Any) -> Verification:
         """Whether an item is `identity`: the nearest of its references counts.
@@ -438,19 +403,7 @@ class Gallery:
             GalleryError: the file is damaged or no export, belongs to another model, or lacks the
                 originals that this gallery keeps.
         """
-        export = exchange.open_export(Path(file))
-        facts, mine = export.facts, self._store.facts
-        if (facts.fingerprint, facts.dim, facts.kind) != (mine.fingerprint, mine.dim, mine.kind):
-            raise GalleryError(
-                f"{file} belongs to the model {facts.fingerprint[:12]}, this gallery to "
-                f"{mine.fingerprint[:12]}; import it into a gallery of its own model"
-            )
-        if mine.keeps_originals and not facts.keeps_originals:
-            raise GalleryError(
-                f"{file} holds no originals, which this gallery keeps; import it into a gallery "
-                "that does not"
-            )
-        stored = self._store.add(exchange.references(export, with_originals=mine.keeps_originals))
+        stored = exchange.read(Path(file), self._store)
         self.make_graph()
         new = sum(is_new for _, is_new in stored)
         return Enrolled(new, len(stored) - new)
@@ -494,59 +447,9 @@ class Gallery:
         )
 
 
-def _identified(
-    found: Sequence[Candidate], comparisons: Sequence[Comparison], top: int
-) -> Identification:
-    shown = tuple(found[:top])
-    if not found:
-        return Identification("nobody", None, shown, "nobody is enrolled")
-    first = found[0]
-    reason = f"{first.identity} is the nearest; {comparisons[0].reason}"
-    if first.verdict == "different":
-        return Identification("nobody", None, shown, reason)
-    if first.verdict == "too close to call":
-        return Identification("too close to call", None, shown, reason)
-    if len(found) > 1 and found[1].distance == first.distance:
-        tie = f"{first.identity} and {found[1].identity} are equally near: {first.distance:.4f}"
-        return Identification("too close to call", None, shown, tie)
-    return Identification("found", first.identity, shown, reason)
-
-
 def _not_enrolled(which: str | int) -> NotEnrolledError:
     if isinstance(which, int):
         text = f"there is no reference {which}; list() names them (gemel gallery list)"
     else:
         text = f"nobody is enrolled as {which!r}; list() (gemel gallery list) names who is"
     return NotEnrolledError(text)
-
-
-def _facts(model: Siamese, *, keeps_originals: bool) -> Facts:
-    kind = input_of(model.input, "right").kind
-    return Facts(model.fingerprint, model.dim, kind, keeps_originals)
-
-
-def _check_choice(place: Address | Path, wanted: bool | None, does: bool) -> None:
-    """Refuse to keep originals where they are not kept, and the other way round.
-
-    Raises:
-        SettingsError: `wanted` is not what the gallery does.
-    """
-    if wanted not in (None, does):
-        raise SettingsError(
-            f"the gallery {place} {'keeps' if does else 'does not keep'} originals: that was "
-            "chosen when it was made. Leave keep_originals out, or make another gallery"
-        )
-
-
-def _check_one_by_one(one_by_one: bool, keeps_originals: bool) -> None:
-    """Refuse a joint comparer that was not let look at every original.
-
-    Raises:
-        SettingsError: it was not.
-    """
-    if not one_by_one or not keeps_originals:
-        raise SettingsError(
-            "a joint comparer takes both items at once: it has no embeddings to keep or to search. "
-            "Train a twin; or, for up to 1,000 references, let it look at each of them: "
-            "Gallery.open(..., keep_originals=True, one_by_one=True)"
-        )

@@ -1,6 +1,7 @@
 """What a gallery says, and what it takes: plain records, known to all its rooms."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -184,6 +185,31 @@ class Stats:
             f"({self.bytes:,} bytes; {kept})\nsearch: {self.search}\n"
             f"model {self.fingerprint[:12]}"
         )
+
+
+def identified(
+    found: Sequence[Candidate], comparisons: Sequence[Comparison], top: int
+) -> Identification:
+    """Who an item is, of the nearest identities.
+
+    Args:
+        found: they, the nearest first; two at least where two are enrolled, so that a tie is seen.
+        comparisons: of the item with each.
+        top: how many are shown.
+    """
+    shown = tuple(found[:top])
+    if not found:
+        return Identification("nobody", None, shown, "nobody is enrolled")
+    first = found[0]
+    reason = f"{first.identity} is the nearest; {comparisons[0].reason}"
+    if first.verdict == "different":
+        return Identification("nobody", None, shown, reason)
+    if first.verdict == "too close to call":
+        return Identification("too close to call", None, shown, reason)
+    if len(found) > 1 and found[1].distance == first.distance:
+        tie = f"{first.identity} and {found[1].identity} are equally near: {first.distance:.4f}"
+        return Identification("too close to call", None, shown, tie)
+    return Identification("found", first.identity, shown, reason)
 
 
 def checked_name(name: str) -> str:

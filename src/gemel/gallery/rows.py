@@ -37,7 +37,7 @@ def refuse_damage(rows: Iterable[tuple[int, bytes, int]], dim: int, place: objec
     Raises:
         GalleryError: there are some.
     """
-    damaged = [number for number, *stored in rows if not is_whole(*stored, dim)]
+    damaged = [one for one, embedding, checksum in rows if not is_whole(embedding, checksum, dim)]
     if damaged:
         raise GalleryError(
             f"the gallery {place}: {len(damaged)} embeddings are not as they were stored, the "
