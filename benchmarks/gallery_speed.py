@@ -64,7 +64,7 @@ def milliseconds(asks: Sequence[Callable[[Rows], object]], queries: Rows) -> NDA
 
 
 def bare(rows: Rows, gallery: Gallery, *, graph: bool) -> faiss.Index:
-    """faiss by itself; of a graph the gallery's own, since two graphs take twice as long to make."""
+    """Faiss by itself; its graph is the gallery's own: to make two takes twice as long."""
     if graph:
         return gallery._matcher._index._graph
     index = faiss.IndexFlatIP(rows.shape[1])

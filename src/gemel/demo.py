@@ -23,6 +23,7 @@ from gemel.training import fit
 
 SIZE, DRAWN = 28, 42  # pixels a side of the network's input, and of a drawing before it is cut
 VIEWS = 4
+FEW_STEPS = 150  # two cores take about 400 in a minute and a half
 FALSE_ACCEPTS = 0.02  # a handful of symbols enrolled by one hand; the page moves it
 MODEL, PICTURE, ROC, MAP = "demo.gemel", "episodes.png", "roc.png", "map.png"
 GALLERY = "demo.gallery"
@@ -105,6 +106,8 @@ def _trained(out: Path, minutes: float, seed: int, say: Say) -> Siamese:
         out=out / MODEL,
     )
     say(f"  {done.steps} steps")
+    if done.steps < FEW_STEPS:
+        say("  that is little: this machine is slow or busy; more --minutes give better figures")
     say("calibrating it on symbols of other alphabets ...")
     found = calibrate(model, calibration_symbols(seed), false_accepts=FALSE_ACCEPTS, seed=seed)
     model.save(out / MODEL)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import gemel
 from gemel import Items, Siamese, encoders, inputs, metrics
 from gemel.cli.app import app
-from gemel.errors import GalleryError, SettingsError
+from gemel.errors import BadItemsError, GalleryError, SettingsError
 
 runner = CliRunner()
 
@@ -156,3 +156,20 @@ def test_words_that_do_not_go_together(model: Path, photos: Path, tmp_path: Path
     with pytest.raises(GalleryError, match="there is no gallery"):
         run("identify", model, tmp_path / "absent", some)
     assert not (tmp_path / "absent").exists()
+
+
+def test_what_fails_leaves_no_empty_gallery(model: Path, photos: Path, tmp_path: Path) -> None:
+    place, text = tmp_path / "g", tmp_path / "text.png"
+    text.write_text("no picture")
+    for words in (("enrol", model, place, "ada", text), ("gallery", "import", model, place, text)):
+        with pytest.raises((BadItemsError, GalleryError)):
+            run(*words)
+        assert not list(tmp_path.glob("g*"))
+    good = next(photos.rglob("*.png"))
+    with pytest.raises(BadItemsError):
+        run("enrol", model, place, "ada", good, text)
+    assert run("gallery", "list", model, place).startswith("ada: 1 reference")
+    assert place.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(BadItemsError):
+        run("enrol", model, place, "bob", text)
+    assert place.exists()

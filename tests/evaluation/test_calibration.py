@@ -200,6 +200,19 @@ class TestClose:
         assert "over 99.9 % are the same" in calibrated().explain(-9.0)
         assert "under 0.001 % are the same" in calibrated().explain(9.0)
 
+    def test_confidence_is_claimed_only_where_the_pairs_carry_it(self) -> None:
+        """Of n pairs none lies below a distance with probability (1 - rate)^n: 95 % needs enough.
+
+        The interval has 2.5 % at either end: log(0.025) / log(0.99) = 367.04 pairs at 1 %.
+        """
+        found = calibrated(false_accepts=0.01)
+        for count, sure in ((367.0, False), (368.0, True), (10_000.0, True), (107.0, False)):
+            one = replace(found, effective_count=count)
+            said = one.explain(one.close[0])
+            assert ("(95 % confidence)" in said) is sure
+            assert (f"they tell as much as {count:,.0f} pairs" in said) is not sure
+            assert "(95 % confidence)" in one.explain(one.close[1] + 1)
+
     def test_ties_leave_no_gap_beside_the_threshold(self) -> None:
         """Both ends of the interval are one tied distance; the threshold is below that tie."""
         distance = np.concatenate([np.linspace(0, 0.2, 50), np.full(9, 0.3), np.full(491, 0.5)])

@@ -220,5 +220,17 @@ def test_a_place_that_cannot_be_written(
         with pytest.raises(GalleryError, match="cannot write"):
             gallery.export(tmp_path / "no" / "such.zip")
         with pytest.raises(GalleryError, match="cannot write"):
-            gallery.export(tmp_path)
+            gallery.export(tmp_path, overwrite=True)
     assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_there_is_kept(place: Place, tmp_path: Path, model: Siamese) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("dear")
+    with Gallery.open(place, model) as gallery:
+        with pytest.raises(GalleryError, match="already; name another, or replace it"):
+            gallery.export(file)
+        assert file.read_text() == "dear"
+        assert gallery.export(file, overwrite=True) == 0
+    assert file.read_bytes().startswith(b"PK")
+    assert file.stat().st_mode & 0o777 == 0o600

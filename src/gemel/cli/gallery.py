@@ -1,6 +1,8 @@
 """The commands of galleries: enrol, identify, verify, remove, and `gemel gallery ...`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -74,7 +76,7 @@ def enrol(
 ) -> None:
     """Enrol items in a gallery, which is made where there is none. Nothing is enrolled twice."""
     keep = None if originals is None else originals is Originals.keep
-    with _open(model, gallery, create=True, keep_originals=keep, one_by_one=one_by_one) as opened:
+    with _open_or_make(model, gallery, keep, one_by_one=one_by_one) as opened:
         if len(what) == 1:
             if note is not None:
                 raise SettingsError("--note is for the items of one identity")
@@ -206,10 +208,18 @@ def rename(
 
 
 @commands.command()
-def export(model: Model, gallery: Place, file: File, as_json: AsJson = False) -> None:
+def export(
+    model: Model,
+    gallery: Place,
+    file: File,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Write a gallery to a file that other programs can read."""
     with _open(model, gallery) as opened:
-        count = opened.export(file)
+        count = opened.export(file, overwrite=overwrite)
     _say({"references": count}, f"wrote {_count(count, 'reference')} to {file}", as_json)
 
 
@@ -226,7 +236,7 @@ def import_(
 ) -> None:
     """Enrol all that `export` wrote, or, where something is wrong with it, nothing."""
     keep = None if originals is None else originals is Originals.keep
-    with _open(model, gallery, create=True, keep_originals=keep) as opened:
+    with _open_or_make(model, gallery, keep) as opened:
         found = opened.import_(file)
     _say(asdict(found), str(found), as_json)
 
@@ -283,6 +293,27 @@ def _open(
         keep_originals=keep_originals,
         one_by_one=one_by_one,
     )
+
+
+@contextmanager
+def _open_or_make(
+    model: Path, gallery: str, keep_originals: bool | None, *, one_by_one: bool = True
+) -> Iterator["Gallery"]:
+    """The gallery, made where there is none; and taken away again if nothing came into it."""
+    path = None if "://" in gallery or Path(gallery).exists() else Path(gallery)
+    useless = False
+    try:
+        with _open(
+            model, gallery, create=True, keep_originals=keep_originals, one_by_one=one_by_one
+        ) as opened:
+            try:
+                yield opened
+            except BaseException:
+                useless = not opened.stats().references
+                raise
+    finally:
+        if useless and path is not None:
+            path.unlink(missing_ok=True)
 
 
 def _enrol_many(gallery: "Gallery", path: Path, *, skip_bad: bool) -> "Enrolled":

@@ -199,8 +199,8 @@ def _in_words(where: str) -> Iterator[None]:
         raise _too_large(where, str(error), MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{where}: not a picture of a kind that can be read (JPEG, PNG, BMP, WebP, TIFF), or "
-            "its beginning is damaged; replace it or leave it out"
+            f"{where}: not a picture of a kind that can be read (JPEG, PNG, BMP, WebP, TIFF, GIF), "
+            "or its beginning is damaged; replace it or leave it out"
         ) from error
     except OSError as error:
         if error.errno is not None:

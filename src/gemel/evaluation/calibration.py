@@ -19,6 +19,7 @@ from gemel.evaluation.false_accepts import (
     checked_rate,
     close_to,
     effective_count,
+    low_end_is_sure,
     pairs_needed,
     percent,
     threshold_of,
@@ -141,15 +142,23 @@ class Calibration:
         verdict = self.decide(distance)
         low, high = self.close
         rate = percent(self.false_accept_rate)
+        count = self.different_count if self.effective_count is None else self.effective_count
         where = {
-            "same": f"is not above {low:.4f}, below which fewer than {rate} of different pairs lie",
+            "same": f"is not above {low:.4f}, below which fewer than {rate} of different pairs lie "
+            "(95 % confidence)",
             "different": f"is not below {high:.4f}, within which more than {rate} of different "
-            "pairs lie",
+            "pairs lie (95 % confidence)",
             "too close to call": f"lies between {low:.4f} and {high:.4f}: that is how well the "
             f"validation pairs place the distance within which {rate} of different pairs lie",
         }[verdict]
+        if verdict == "same" and not low_end_is_sure(self.false_accept_rate, count):
+            where = (
+                f"is not above {low:.4f}, and no different validation pair is nearer than that; "
+                f"but they tell as much as {count:,.0f} pairs that share nobody, too few to be 95 "
+                f"% confident that fewer than {rate} of different pairs are"
+            )
         return (
-            f"the distance {distance:.4f} {where} (95 % confidence). Of pairs at this distance "
+            f"the distance {distance:.4f} {where}. Of pairs at this distance "
             f"{percent(float(self.probability(distance)))} are the same, where "
             f"{percent(self.prior)} of all are"
         )

@@ -99,6 +99,16 @@ def close_to(different: Distances, rate: float, count: float | None) -> tuple[fl
     return float(different[first - 1]), float(different[last - 1])
 
 
+def low_end_is_sure(rate: float, count: float | int) -> bool:
+    """Whether the lower end of `close_to` holds with its confidence, not only for want of pairs.
+
+    With so few independent pairs as `count`, even none below a distance says little of the rate.
+    """
+    from scipy.stats import binom
+
+    return bool(binom.ppf(TAIL, max(round(count), 1), rate) >= 1)
+
+
 def effective_count(
     accepted: Bool[NDArray[np.bool_], " differents"],
     sides: Int[NDArray[np.int64], "2 differents"] | None,

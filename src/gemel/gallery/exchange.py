@@ -50,18 +50,26 @@ class Export:
     count: int
 
 
-def write(path: Path, store: Store) -> int:
+def write(path: Path, store: Store, *, overwrite: bool = False) -> int:
     """Write all references of a store to `path`, at once or not at all; how many there are.
 
+    The file is its owner's alone.
+
     Raises:
-        GalleryError: the file cannot be written.
+        GalleryError: the file cannot be written, or is there already, without `overwrite`.
     """
+    if path.exists() and not overwrite:
+        raise GalleryError(
+            f"there is a file {path} already; name another, or replace it: overwrite=True "
+            "(--overwrite)"
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with store.snapshot(), ZipFile(temporary, "w", ZIP_STORED, allowZip64=True) as archive:
-            ids = store.ids().tolist()
-            _write_members(archive, store, ids)
-        with temporary.open("rb+") as file:
+        with open(temporary, "xb", opener=_privately) as file:
+            with store.snapshot(), ZipFile(file, "w", ZIP_STORED, allowZip64=True) as archive:
+                ids = store.ids().tolist()
+                _write_members(archive, store, ids)
+            file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
@@ -72,6 +80,10 @@ def write(path: Path, store: Store) -> int:
         with suppress(OSError):
             temporary.unlink()
     return len(ids)
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _write_members(archive: ZipFile, store: Store, ids: Sequence[int]) -> None:

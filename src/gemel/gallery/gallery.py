@@ -385,16 +385,20 @@ class Gallery:
         """
         return plane(self.model, self._store, most)
 
-    def export(self, file: Path_) -> int:
+    def export(self, file: Path_, *, overwrite: bool = False) -> int:
         """Write all references to a file that other programs can read; how many there are.
 
         The format is described in `gemel.gallery.exchange`. It holds what the gallery holds:
         originals where they are kept, and never thumbnails, which are made of them.
 
+        Args:
+            file: made for its owner alone.
+            overwrite: replace a file that is there.
+
         Raises:
-            GalleryError: the file cannot be written.
+            GalleryError: the file cannot be written, or is there already.
         """
-        return exchange.write(Path(file), self._store)
+        return exchange.write(Path(file), self._store, overwrite=overwrite)
 
     def import_(self, file: Path_) -> Enrolled:
         """Enrol all that `export` wrote, or nothing of it; what is there already stays.

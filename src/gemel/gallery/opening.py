@@ -1,8 +1,9 @@
 """Opening a SQLite file as a gallery: what it is, whether it is whole, and which layout it has."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gemel.errors import GalleryError
@@ -55,6 +56,8 @@ def connect(path: Path, new: Facts | None, timeout: float | int) -> sqlite3.Conn
             newer gemel, or cannot be written.
     """
     _check_path(path, must_exist=new is None)
+    if new is not None:
+        _make_private(path)
     with in_words(path):
         connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:
@@ -65,6 +68,12 @@ def connect(path: Path, new: Facts | None, timeout: float | int) -> sqlite3.Conn
             connection.close()
             raise
         return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, if there is none, for its owner alone; its log takes over the rights."""
+    with suppress(OSError):  # SQLite says in words what is wrong with the place
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _check_path(path: Path, *, must_exist: bool) -> None:
