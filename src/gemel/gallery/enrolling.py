@@ -156,6 +156,8 @@ def store_block(store: Store, block: Block) -> list[tuple[int, bool]]:
         new.append(New(raw.identity, vector, digests[place], raw.note, item, small))
     stored = iter(store.add(new) if new else [])
     return [next(stored) if number is None else (number, False) for number in numbers]
+
+
 def _encoded(
     block: Sequence[Raw], kind: Any, *, skip_bad: bool
 ) -> tuple[list[Raw], list[bytes], list[Problem]]:

@@ -1,9 +1,9 @@
 """Connections as uvicorn keeps them, but for two things.
 
-Nobody is waited for without end: uvicorn has no limit on how long the head of a request may take,
-so that whoever opens connections and says nothing could keep all others out; nor on how long a client
-may leave an answer lying. And what is no HTTP is answered with the headers and in the form of all
-other failures.
+Nobody is waited for without end. Uvicorn has no limit on how long the head of a request may take,
+nor on how long an answer may wait to be taken, so that whoever opens connections and says nothing,
+or reads nothing, could keep all others out. And what is no HTTP is answered with the headers and in
+the form of all other failures.
 """
 
 import asyncio
