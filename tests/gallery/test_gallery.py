@@ -544,6 +544,26 @@ class TestJoint:
                 gallery.nearest(few.values[33])
 
 
+def test_numbers_are_counted_once_a_change(
+    place: Place, model: Siamese, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whichever process it is made."""
+    rows = drawn_rows(3, 0)
+    with open_numbers(place, model, rows[:1], ["a"]) as gallery:
+        counted = []
+        count = gallery._store.counts
+        monkeypatch.setattr(gallery._store, "counts", lambda: counted.append(1) or count())
+        for _ in range(3):
+            assert gallery.stats().references == 1
+        assert len(counted) == 1
+        with Gallery.open(place, model) as other:
+            other.enrol("b", rows[1])
+            assert (gallery.stats().identities, gallery.stats().references) == (2, 2)
+            other.remove("a")
+        assert (gallery.stats().identities, gallery.stats().references) == (1, 1)
+        assert len(counted) == 3
+
+
 def test_stats(place: Place, model: Siamese) -> None:
     with open_numbers(place, model, drawn_rows(3, 0), ["a", "b", "a"]) as gallery:
         found = gallery.stats()

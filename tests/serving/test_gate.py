@@ -118,6 +118,13 @@ class TestOrigin:
     def test_foreign(self, headers: dict[str, str]) -> None:
         assert refusal(Gate(Settings()), "/v1/enrol", **headers) == (403, "not_allowed")
 
+    def test_a_link_leads_to_the_page_and_to_nothing_else(self) -> None:
+        gate, link = Gate(Settings()), {"sec_fetch_site": "cross-site"}
+        admit(gate, "/", **link)
+        for path in ("/page/main.js", "/v1/about", "/openapi.json"):
+            assert refusal(gate, path, **link) == (403, "not_allowed")
+        assert refusal(gate, "/", host="evil.example") == (403, "not_allowed")
+
     @pytest.mark.parametrize(
         "headers",
         [

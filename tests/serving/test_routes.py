@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,8 @@ from starlette.testclient import TestClient
 from gemel import Gallery
 from gemel.calibrating import calibrate
 from gemel.data import arrays
+from gemel.gallery import enrolling
+from gemel.inputs import prepare
 from gemel.serving import routes
 from gemel.serving.keys import Keys
 
@@ -264,6 +267,47 @@ class TestLooking:
             assert "at most 400 pixels, got 21 x 20" in answer.json()["error"]["message"]
         body = {"item": {"numbers": ADA}}
         assert refusal(service.post("/v1/identify", json=body)) == (422, "bad_item")
+
+
+class TestReading:
+    """Items are read beside the gallery's thread, on which everybody waits."""
+
+    @pytest.mark.parametrize("keep", [False, True])
+    def test_what_is_enrolled(
+        self, client: Client, keep: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        readers = []
+
+        def noted(*args: Any, **more: Any) -> Any:
+            readers.append(threading.current_thread().name)
+            return prepare(*args, **more)
+
+        monkeypatch.setattr(enrolling, "prepare", noted)
+        service = client(gallery={"keep_originals": keep})
+        assert enrol(service, "ada", ADA).status_code == 201
+        assert len(readers) == 1
+        assert readers[0].startswith("gemel-reader")
+
+    def test_a_gallery_that_is_replaced_meanwhile(
+        self, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was read for a gallery that forgets originals is read again for one that keeps."""
+        place = tmp_path / "g.gallery"
+        model = numbers_model()
+
+        with Gallery.open(tmp_path / "new", model, keep_originals=True) as other:
+            other.enrol("bea", np.array(BEA))
+
+        def replaced(*args: Any, **more: Any) -> Any:
+            if (tmp_path / "new").exists():
+                (tmp_path / "new").replace(place)
+            return prepare(*args, **more)
+
+        service = client()
+        monkeypatch.setattr(enrolling, "prepare", replaced)
+        assert enrol(service, "ada", ADA).json() == {"identity": "ada", "reference": 2, "new": True}
+        with Gallery.open(place, model) as gallery:
+            assert gallery.original(2) == np.array(ADA).tobytes()
 
 
 class TestRoles:

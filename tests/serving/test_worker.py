@@ -9,7 +9,7 @@ import pytest
 from serving_models import numbers_model
 
 from gemel import Gallery
-from gemel.errors import GalleryError, NotEnrolledError
+from gemel.errors import GalleryError, NotEnrolledError, OtherModelError
 from gemel.gallery import Query, read_query
 from gemel.serving.live import Live
 from gemel.serving.worker import AT_ONCE, Read, Worker
@@ -98,6 +98,23 @@ class TestJobs:
             read(worker, 3.0, 4.0),
         )
         assert job.result(10) == [[1.0, 2.0], [3.0, 4.0]]
+
+
+class TestFaults:
+    def test_a_gallery_that_cannot_be_closed_does_not_end_the_thread(
+        self, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_: object) -> None:
+            raise GalleryError("the disk failed")
+
+        def made_anew(*_: object) -> None:
+            raise OtherModelError("made anew")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Live, "forget", fail)
+            with pytest.raises(GalleryError, match="the disk failed"):
+                worker.submit(made_anew).result(10)
+        assert worker.submit(lambda *_: 7).result(10) == 7
 
 
 class TestEnd:

@@ -1,5 +1,6 @@
 """The gallery: enrolled references, each under an identity, and the questions asked of them."""
 
+from gemel.gallery.enrolling import read_reference
 from gemel.gallery.gallery import Gallery
 from gemel.gallery.matching import Query, read_query
 from gemel.gallery.plane import Plane
@@ -27,4 +28,5 @@ __all__ = [
     "Stats",
     "Verification",
     "read_query",
+    "read_reference",
 ]

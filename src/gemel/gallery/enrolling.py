@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from gemel.errors import BadItemsError, DataError, Problem, SettingsError
 from gemel.gallery import originals
 from gemel.gallery.matching import check_finite, read_originals
-from gemel.gallery.records import Enrolled, checked_name
+from gemel.gallery.records import Enrolled, checked_name, checked_note
 from gemel.gallery.store import New, Store
 from gemel.inputs import Prepared, input_of, prepare
 from gemel.items import Indices, Items
@@ -68,50 +69,101 @@ def enrol_items(
 def enrol_block(
     model: Siamese, store: Store, block: Sequence[Raw], *, skip_bad: bool = False
 ) -> tuple[list[tuple[int, bool]], list[Problem]]:
-    """Store raw items, all that can be read or none.
-
-    What is there already, by identity and content, is not embedded again.
+    """Read raw items and store them, all that can be read or none.
 
     Returns:
-        For each item that could be read the number of its reference, and whether it is new; and
-        what was wrong with the others.
+        As of `store_block`; and what was wrong with the items that could not be read.
     """
-    given = input_of(model.input, "right")
-    kept: list[bytes | None] = [None] * len(block)
-    values = [raw.value for raw in block]
-    problems: list[Problem] = []
-    if store.facts.keeps_originals:
-        block, kept, problems = _encoded(block, given.kind, skip_bad=skip_bad)
-        # what is kept is what is read: a file may change in between
-        values = [originals.decoded(data, given.kind) for data in kept if data is not None]
+    keep = store.facts.keeps_originals
     try:
-        read = prepare(given, values, [raw.origin for raw in block], skip_bad=skip_bad)
+        read = read_block(model, block, keep_originals=keep, skip_bad=skip_bad)
     except BadItemsError as error:  # with skip_bad: all of them
         if not skip_bad:
             raise
-        return [], [*problems, *error.problems]
-    rows, digests = read.kept.tolist(), content_digests(read)
+        return [], list(error.problems)
+    return store_block(store, read), read.problems
+
+
+@dataclass(frozen=True)
+class Block:
+    """Items to enrol, read; nothing of a gallery was asked for it.
+
+    Attributes:
+        model: for which they were read.
+        raw: those that could be read.
+        read: what the model's input made of them.
+        originals: of each the item and its thumbnail, as bytes; None where they are not kept.
+        problems: what was wrong with the others.
+    """
+
+    model: Siamese
+    raw: Sequence[Raw]
+    read: Prepared
+    originals: Sequence[tuple[bytes, bytes | None]] | None
+    problems: list[Problem]
+
+
+def read_block(
+    model: Siamese, block: Sequence[Raw], *, keep_originals: bool, skip_bad: bool = False
+) -> Block:
+    """Items as the input of the right side reads them; any thread may do so.
+
+    Raises:
+        BadItemsError: items that cannot be read; with `skip_bad` only when all are bad.
+    """
+    given = input_of(model.input, "right")
+    kept: list[bytes] = []
+    values = [raw.value for raw in block]
+    problems: list[Problem] = []
+    if keep_originals:
+        block, kept, problems = _encoded(block, given.kind, skip_bad=skip_bad)
+        # what is kept is what is read: a file may change in between
+        values = [originals.decoded(data, given.kind) for data in kept]
+    try:
+        read = prepare(given, values, [raw.origin for raw in block], skip_bad=skip_bad)
+    except BadItemsError as error:
+        raise BadItemsError("the items to enrol", [*problems, *error.problems]) from error
+    rows = read.kept.tolist()
+    items = None
+    if keep_originals:
+        items = [
+            (kept[row], originals.thumbnail(kept[row], given.kind, block[row].origin))
+            for row in rows
+        ]
+    raw = [block[row] for row in rows]
+    return Block(model, raw, read, items, [*problems, *read.skipped])
+
+
+def store_block(store: Store, block: Block) -> list[tuple[int, bool]]:
+    """Store items, all or none; what is there already, by identity and content, stays as it is.
+
+    Returns:
+        For each item the number of its reference, and whether it is new.
+
+    Raises:
+        GalleryError: an embedding is not finite, or the place cannot be written.
+    """
+    digests = content_digests(block.read)
     numbers = store.known(
-        [(block[row].identity, digest) for row, digest in zip(rows, digests, strict=True)]
+        [(raw.identity, digest) for raw, digest in zip(block.raw, digests, strict=True)]
     )
-    fresh = np.array([place for place, one in enumerate(numbers) if one is None], dtype=np.int64)
-    vectors = embedded(model, read, fresh)
+    fresh = [place for place, number in enumerate(numbers) if number is None]
+    vectors = embedded(block.model, block.read, np.array(fresh, dtype=np.int64))
     new = []
-    for place, vector in zip(fresh.tolist(), vectors, strict=True):
-        raw, item = block[rows[place]], kept[rows[place]]
-        small = None if item is None else originals.thumbnail(item, given.kind, raw.origin)
+    for place, vector in zip(fresh, vectors, strict=True):
+        raw = block.raw[place]
+        item, small = (None, None) if block.originals is None else block.originals[place]
         new.append(New(raw.identity, vector, digests[place], raw.note, item, small))
     stored = iter(store.add(new) if new else [])
-    found = [next(stored) if number is None else (number, False) for number in numbers]
-    return found, [*problems, *read.skipped]
+    return [next(stored) if number is None else (number, False) for number in numbers]
 
 
 def _encoded(
     block: Sequence[Raw], kind: Any, *, skip_bad: bool
-) -> tuple[list[Raw], list[bytes | None], list[Problem]]:
+) -> tuple[list[Raw], list[bytes], list[Problem]]:
     """The items whose bytes can be had, these bytes, and what was wrong with the others."""
     good: list[Raw] = []
-    kept: list[bytes | None] = []
+    kept: list[bytes] = []
     problems = []
     for raw in block:
         try:
@@ -122,6 +174,20 @@ def _encoded(
     if problems and not skip_bad:
         raise BadItemsError("the items to enrol", problems)
     return good, kept, problems
+
+
+def read_reference(
+    model: Siamese, identity: str, item: Any, note: str | None = None, *, keep_originals: bool
+) -> Block:
+    """One item to enrol: `Gallery.enrol_read` stores it; any thread may read it.
+
+    Raises:
+        BadItemsError: the item cannot be read.
+        BadNameError: a name or note that cannot be.
+    """
+    origin = str(fspath(item)) if isinstance(item, str | PathLike) else "the item"
+    raw = Raw(checked_name(identity), item, origin, checked_note(note))
+    return read_block(model, [raw], keep_originals=keep_originals)
 
 
 def embedded(model: Siamese, read: Prepared, rows: Indices) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,11 +11,12 @@ from gemel.comparison import Comparison
 from gemel.errors import NameTakenError, NotEnrolledError, SettingsError
 from gemel.gallery import exchange, terms
 from gemel.gallery.enrolling import (
+    Block,
     Progress,
-    Raw,
     embedded_originals,
-    enrol_block,
     enrol_items,
+    read_reference,
+    store_block,
 )
 from gemel.gallery.index import EXACT_UP_TO
 from gemel.gallery.matching import Match, Matcher, PairMatcher, Query, queries, read_query
@@ -30,11 +31,10 @@ from gemel.gallery.records import (
     Stats,
     Verification,
     checked_name,
-    checked_note,
     identified,
 )
 from gemel.gallery.searching import matcher_of
-from gemel.gallery.store import Store
+from gemel.gallery.store import State, Store
 from gemel.inputs import Prepared
 from gemel.items import Items
 from gemel.model import Siamese
@@ -75,6 +75,7 @@ class Gallery:
             terms.check_one_by_one(one_by_one, store.facts.keeps_originals)
         self.model = model
         self._store = store
+        self._counted: tuple[State, tuple[int, int, int]] | None = None
         self._matcher: Matcher = (
             PairMatcher(model, store) if model.is_joint else matcher_of(model, store, exact_up_to)
         )
@@ -191,9 +192,25 @@ class Gallery:
         self, identity: str, item: Any, *, note: str | None = None
     ) -> tuple[int, bool]:
         """`enrol`, which also says whether the reference is new."""
-        origin = str(fspath(item)) if isinstance(item, str | PathLike) else "the item"
-        raw = Raw(checked_name(identity), item, origin, checked_note(note))
-        return enrol_block(self.model, self._store, [raw])[0][0]
+        keep = self.keeps_originals
+        return self.enrol_read(
+            read_reference(self.model, identity, item, note, keep_originals=keep)
+        )
+
+    def enrol_read(self, new: Block) -> tuple[int, bool]:
+        """`enrol_if_new` of what `gemel.gallery.read_reference` read, in whatever thread.
+
+        Raises:
+            SettingsError: it was read for another model, or for a gallery that keeps originals
+                while this one does not, or the other way round.
+            GalleryError: as of `enrol`.
+        """
+        if new.model is not self.model or (new.originals is not None) != self.keeps_originals:
+            raise SettingsError(
+                "the item was read for another gallery; read it with this one's `model`, and "
+                "keep_originals=gallery.keeps_originals"
+            )
+        return store_block(self._store, new)[0]
 
     def enrol_items(
         self, items: Items, *, skip_bad: bool = False, progress: Progress | None = None
@@ -363,9 +380,17 @@ class Gallery:
         """A small picture of it (PNG), where the gallery keeps originals and it is one; or None."""
         return self._store.thumbnail(reference)
 
+    @property
+    def keeps_originals(self) -> bool:
+        """Whether enrolled items are kept whole."""
+        return self._store.facts.keeps_originals
+
     def stats(self) -> Stats:
-        """The gallery in numbers."""
-        identities, references, size = self._store.counts()
+        """The gallery in numbers; they are counted only where something has changed."""
+        state = self._store.state()
+        if self._counted is None or self._counted[0] != state:
+            self._counted = state, self._store.counts()
+        identities, references, size = self._counted[1]
         facts = self._store.facts
         return Stats(
             identities=identities,

@@ -1,8 +1,9 @@
 """Connections as uvicorn keeps them, but for two things.
 
-Nobody is waited for without end: uvicorn has no limit on how long the head of a request may take,
-so that whoever opens connections and says nothing could keep all others out. And what is no HTTP
-is answered with the headers and in the form of all other failures.
+Nobody is waited for without end. Uvicorn has no limit on how long the head of a request may take,
+nor on how long an answer may wait to be taken, so that whoever opens connections and says nothing,
+or reads nothing, could keep all others out. And what is no HTTP is answered with the headers and in
+the form of all other failures.
 """
 
 import asyncio
@@ -16,12 +17,15 @@ from gemel.serving.logs import request_id
 
 HEAD_SECONDS = 15.0
 """How long the head of a request may take, from the connection or the answer before it on."""
+TAKING_SECONDS = 30.0
+"""How long a client may take nothing of an answer that waits for it."""
 
 
 class Connection(H11Protocol):
     """One connection of a client; its arguments are uvicorn's."""
 
     _waiting: asyncio.TimerHandle | None = None
+    _full: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -31,7 +35,18 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._stop_waiting()
+        self._empty()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to take what was written."""
+        self._full = self.loop.call_later(TAKING_SECONDS, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on: the client took it."""
+        self._empty()
+        super().resume_writing()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
@@ -58,7 +73,12 @@ class Connection(H11Protocol):
             self._waiting.cancel()
             self._waiting = None
 
+    def _empty(self) -> None:
+        if self._full is not None:
+            self._full.cancel()
+            self._full = None
+
     def _give_up(self) -> None:
-        """Hang up, unless a request is being answered."""
+        """Hang up, unless a request is being answered; what was not taken by now is dropped."""
         if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
+            self.transport.abort()

@@ -11,7 +11,8 @@ import numpy as np
 from gemel.comparison import Comparison
 from gemel.data.pictures import check_pixels
 from gemel.errors import DataError
-from gemel.gallery import Gallery, Query, read_query
+from gemel.gallery import Gallery, Query, read_query, read_reference
+from gemel.gallery.enrolling import Block
 from gemel.inputs import input_of
 from gemel.items import Side
 from gemel.model import Siamese
@@ -112,8 +113,20 @@ class Desk:
             FaultError: it is of another kind than the model takes, or too large.
             GemelError: of the gallery.
         """
-        raw = await self._in_reader(lambda: self._raw(item, self.model, "right"))
-        return await self.do(lambda gallery: gallery.enrol_if_new(identity, raw, note=note))
+        model, keeps = self._worker.model, self._worker.keeps_originals
+
+        def read() -> tuple[Any, Block]:
+            raw = self._raw(item, model, "right")
+            return raw, read_reference(model, identity, raw, note, keep_originals=keeps)
+
+        raw, new = await self._in_reader(read)
+
+        def enrol(gallery: Gallery) -> tuple[int, bool]:
+            if gallery.model is model and gallery.keeps_originals == keeps:
+                return gallery.enrol_read(new)
+            return gallery.enrol_if_new(identity, raw, note=note)  # replaced meanwhile
+
+        return await self.do(enrol)
 
     def close(self) -> None:
         """Answer what waits, and let go of the gallery."""

@@ -38,7 +38,8 @@ class Gate:
     - Rates: of a key, or else of an address; and of wrong keys.
     - Pages of other sites may not ask in the name of whoever looks at them: a browser says where
       a request comes from (Sec-Fetch-Site, Origin). Without keys the name that the service is
-      asked by must be this machine's, so that no other name can be made to point here.
+      asked by must be this machine's, so that no other name can be made to point here. Only to the
+      page itself may links lead.
 
     Raises:
         SettingsError: the keys cannot be read, or there are none in the file.
@@ -60,7 +61,7 @@ class Gate:
         Raises:
             FaultError: they may not.
         """
-        self._check_origin(headers)
+        self._check_origin(path, headers)
         client = client_of(address)
         if path in OPEN or path == "/" or path.startswith("/page/"):
             visitor = Visitor(None, "read")
@@ -91,7 +92,7 @@ class Gate:
             raise refused(429, "too_many", "too many wrong keys; wait", retry_after=seconds)
         raise refused(401, "wrong_key", "this key is not known here, or was removed")
 
-    def _check_origin(self, headers: Headers) -> None:
+    def _check_origin(self, path: str, headers: Headers) -> None:
         host = headers.get("host", "")
         if self._keys is None and _name_of(host) not in LOCAL:
             raise refused(
@@ -99,6 +100,8 @@ class Gate:
             )
         origin = headers.get("origin")
         foreign = headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site")
+        if path == "/":  # which holds nothing of anybody: a link may lead there from anywhere
+            return
         if foreign or (origin is not None and origin.partition("://")[2] != host):
             raise refused(403, "not_allowed", "pages of other sites may not ask here")
 

@@ -67,35 +67,27 @@ class Routes:
         router.get("/ready", tags=["service"])(self.ready)
         router.get("/metrics", tags=["service"], response_class=Response)(self.metrics)
         router.get("/v1/about", tags=["ask"])(self.about)
-        for path, kind, verb in (
-            ("identify", bodies.Identify, self.identify),
-            ("verify", bodies.Verify, self.verify),
-            ("compare", bodies.Compare, self.compare),
+        asks: dict[str, Any] = {"tags": ["ask"]}
+        changes: dict[str, Any] = {"tags": ["change"], "dependencies": [Depends(only_admin)]}
+        there = {200: {"model": answers.EnrolledOne, "description": "It was there already."}}
+        made: dict[str, Any] = changes | {"status_code": 201, "responses": there}
+        for verb, body, facts in (
+            (self.identify, bodies.Identify, asks),
+            (self.verify, bodies.Verify, asks),
+            (self.compare, bodies.Compare, asks),
+            (self.enrol, bodies.Enrol, made),
+            (self.remove, bodies.Remove, changes),
+            (self.rename, bodies.Rename, changes),
         ):
-            router.post(f"/v1/{path}", tags=["ask"], openapi_extra=documented(kind))(verb)
-        admin = [Depends(only_admin)]
-        router.post(
-            "/v1/enrol",
-            tags=["change"],
-            dependencies=admin,
-            status_code=201,
-            responses={200: {"model": answers.EnrolledOne, "description": "It was there already."}},
-            openapi_extra=documented(bodies.Enrol),
-        )(self.enrol)
-        changes = ("remove", bodies.Remove, self.remove), ("rename", bodies.Rename, self.rename)
-        for path, body, change in changes:
-            router.post(
-                f"/v1/{path}",
-                tags=["change"],
-                dependencies=admin,
-                openapi_extra=documented(body),
-            )(change)
+            path = f"/v1/{verb.__name__}"
+            router.post(path, openapi_extra=documented(body), **facts)(verb)
         router.get("/v1/identities", tags=["look"])(self.identities)
+        picture: dict[int | str, Any] = {200: {"content": {"image/png": {}}}}
         router.get(
             "/v1/references/{id}/thumbnail",
             tags=["look"],
             response_class=Response,
-            responses={200: {"content": {"image/png": {}}}},
+            responses=picture,
         )(self.thumbnail)
         router.get("/v1/map", tags=["look"])(self.map)
         return router

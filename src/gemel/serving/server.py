@@ -1,6 +1,7 @@
 """`serve`: the service on a port, until it is told to stop."""
 
 import socket
+import ssl
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -45,12 +46,14 @@ def serve(
         say: gets the line that tells where the page is.
 
     Raises:
-        SettingsError: a setting that is not possible, or the port is taken.
+        SettingsError: a setting that is not possible, the port is taken, or the certificate and
+            its key cannot be used.
         GemelError: the model or the gallery cannot be opened.
     """
     settings = Settings() if settings is None else settings
     listening = _listen(settings)
     try:
+        _check_certificate(settings)
 
         def open_gallery(loaded: Siamese, create: bool) -> Gallery:
             return Gallery.open(
@@ -96,6 +99,26 @@ def _listen(settings: Settings) -> socket.socket:
             "another port: --port"
         ) from error
     return found
+
+
+def _check_certificate(settings: Settings) -> None:
+    """Look at the TLS files before anything is opened or made.
+
+    Raises:
+        SettingsError: they cannot be used.
+    """
+    if settings.certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            settings.certificate, settings.private_key
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"cannot use the certificate {settings.certificate} with the private key "
+            f"{settings.private_key}: {error.strerror or error}; expected two PEM files that can "
+            "be read and belong together"
+        ) from error
 
 
 def _options(settings: Settings) -> dict[str, Any]:

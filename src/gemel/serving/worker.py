@@ -72,6 +72,11 @@ class Worker:
         """The model that is served now; any thread may read items for it."""
         return self._model
 
+    @property
+    def keeps_originals(self) -> bool:
+        """Whether the gallery that is served now keeps originals."""
+        return self._keeps_originals
+
     def submit(self, answer: Callable[[Gallery, list[Query]], T], *items: Read) -> "Future[T]":
         """Have `answer` called with the gallery, and with a query for each of `items`.
 
@@ -96,7 +101,7 @@ class Worker:
     def _run(self, open_live: Callable[[], Live], opened: "Future[None]") -> None:
         try:
             live = open_live()
-            self._model = live.current().model
+            self._look_at(live)
         except BaseException as error:
             opened.set_exception(error)
             return
@@ -104,7 +109,11 @@ class Worker:
         ended = False
         while not ended:
             jobs, ended = self._gathered()
-            self._work(live, [job for job in jobs if job.future.set_running_or_notify_cancel()])
+            wanted = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+            try:
+                self._work(live, wanted)
+            except Exception as error:  # without this thread nobody is answered any more
+                _fail([job for job in wanted if not job.future.done()], error)
         live.close()
 
     def _gathered(self) -> tuple[list[_Job[Any]], bool]:
@@ -122,12 +131,16 @@ class Worker:
                 return jobs, False
         return jobs, True
 
+    def _look_at(self, live: Live) -> Gallery:
+        gallery = live.current()
+        self._model, self._keeps_originals = gallery.model, gallery.keeps_originals
+        return gallery
+
     def _work(self, live: Live, jobs: Sequence[_Job[Any]], *, again: bool = True) -> None:
         if not jobs:
             return
         try:
-            gallery = live.current()
-            self._model = gallery.model
+            gallery = self._look_at(live)
         except Exception as error:
             _fail(jobs, error)
             return
