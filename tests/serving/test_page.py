@@ -622,6 +622,30 @@ def test_keys(locked: tuple[Service, dict[str, str]], open_page: Callable[..., P
     expect(page.locator("#enrol")).to_be_enabled()
 
 
+def test_who_signed_out_sees_no_answer_that_comes_late(
+    locked: tuple[Service, dict[str, str]], open_page: Callable[..., Page]
+) -> None:
+    service, keys = locked
+    page = open_page(service)
+    page.fill("#key", keys["admin"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-dialog")).to_be_hidden()
+    draw(page, VENUS)
+    held: list[Any] = []
+    page.route(re.compile("/v1/(identify|about)"), lambda route: held.append(route))  # noqa: PLW0108  Playwright marks it
+    with page.expect_request("**/v1/identify"), page.expect_request("**/v1/about"):
+        page.click("#identify")
+        page.evaluate("import('/page/session.js').then((one) => void one.refresh().catch(() => 0))")
+    page.click("#key-button")
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    expect(page.locator("#identify")).not_to_have_attribute("aria-busy", "true")
+    assert "venus" not in page.content()
+    expect(page.locator("#enrol")).to_be_disabled()
+    expect(page.locator("#foot")).to_have_text("")
+
+
 def test_a_server_that_goes_and_comes_back(known: Service, open_page: Callable[..., Page]) -> None:
     page = open_page(known)
     draw(page, VENUS)
