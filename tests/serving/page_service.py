@@ -24,7 +24,7 @@ MAX_PIXELS = 200_000
 COUNT = 4
 Stroke = Sequence[tuple[float, float]]
 
-_CIRCLE = [i / 12 * math.pi for i in range(25)]
+_CIRCLE = [i / 7 * math.pi for i in range(15)]
 RING = [(0.5 + 0.25 * math.cos(a), 0.42 + 0.25 * math.sin(a)) for a in _CIRCLE]
 VENUS: list[Stroke] = [RING, [(0.5, 0.67), (0.5, 0.92)], [(0.3, 0.82), (0.7, 0.82)]]
 CORNER: list[Stroke] = [[(0.3, 0.2), (0.3, 0.8), (0.7, 0.8)]]

@@ -106,10 +106,19 @@ def numbers(tmp_path: Path) -> Iterator[Service]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> BrowserContext:
+    """What most tests open a tab in: what a browser has fetched it need not fetch again."""
+    return browser.new_context()
+
+
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages; at the end nothing may have been noted in a console or asked elsewhere."""
-    contexts: list[BrowserContext] = []
+def open_page(browser: Browser, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Opens pages, those with settings apart from all others.
+
+    At the end nothing may have been noted in a console or asked elsewhere.
+    """
+    opened: list[Page | BrowserContext] = []
     wrong: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -121,10 +130,10 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             wrong.append(f"asked elsewhere: {request.url}")
 
     def open_(service: Service, view: str = "", **settings: Any) -> Page:
-        context = browser.new_context(**settings)
-        context.set_default_timeout(10_000)
-        contexts.append(context)
-        page = context.new_page()
+        home = browser.new_context(**settings) if settings else context
+        page = home.new_page()
+        page.set_default_timeout(10_000)
+        opened.append(home if settings else page)
         page.on("console", note)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: watch(request, service.url))
@@ -133,8 +142,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for one in opened:
+        one.close()
     assert wrong == []
 
 
@@ -312,7 +321,7 @@ def test_what_is_no_picture_or_too_large_is_told(
 def test_the_camera_takes_a_picture_or_says_why_not(
     service: Service, open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(service)
+    page = open_page(service, permissions=[])
     camera = page.locator("[data-box=ask] [data-part=camera]")
     camera.click()
     expect(page.locator("#camera-wrong")).to_have_text(TEXTS["camera.refused"])
@@ -611,6 +620,30 @@ def test_keys(locked: tuple[Service, dict[str, str]], open_page: Callable[..., P
     expect(page.locator(".card")).to_have_count(2)
     page.click("a[href='#ask']")
     expect(page.locator("#enrol")).to_be_enabled()
+
+
+def test_who_signed_out_sees_no_answer_that_comes_late(
+    locked: tuple[Service, dict[str, str]], open_page: Callable[..., Page]
+) -> None:
+    service, keys = locked
+    page = open_page(service)
+    page.fill("#key", keys["admin"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-dialog")).to_be_hidden()
+    draw(page, VENUS)
+    held: list[Any] = []
+    page.route(re.compile("/v1/(identify|about)"), lambda route: held.append(route))  # noqa: PLW0108  Playwright marks it
+    with page.expect_request("**/v1/identify"), page.expect_request("**/v1/about"):
+        page.click("#identify")
+        page.evaluate("import('/page/session.js').then((one) => void one.refresh().catch(() => 0))")
+    page.click("#key-button")
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    expect(page.locator("#identify")).not_to_have_attribute("aria-busy", "true")
+    assert "venus" not in page.content()
+    expect(page.locator("#enrol")).to_be_disabled()
+    expect(page.locator("#foot")).to_have_text("")
 
 
 def test_a_server_that_goes_and_comes_back(known: Service, open_page: Callable[..., Page]) -> None:

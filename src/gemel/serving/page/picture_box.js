@@ -54,11 +54,10 @@ export class PictureBox {
     });
   }
 
-  /** Takes a picture that was dropped or pasted; False where there is none. */
+  /** Takes a picture that was dropped or pasted, if there is one. */
   takeFrom(transfer, name) {
     const file = pictureAmong(transfer) ?? transfer.files[0];
     if (file) this.take(file, name);
-    return Boolean(file);
   }
 
   async take(file, name) {

@@ -24,9 +24,12 @@ export function keepKey(text) {
 
 /** Asks; `form` (fields) or `json` makes it a POST. Gives the answer's JSON, or its blob. */
 export async function ask(path, { form, json, blob } = {}) {
+  const asking = key();
   const answer = await send(path, form, json);
-  if (!answer.ok) throw await refusal(answer);
-  return blob ? answer.blob() : answer.json();
+  if (!answer.ok) throw await refusal(answer, asking);
+  const said = await (blob ? answer.blob() : answer.json());
+  if (key() !== asking) throw new Refused("no_key"); // who signed out meanwhile must not see it
+  return said;
 }
 
 async function send(path, form, json) {
@@ -51,11 +54,11 @@ function fields(given) {
   return form;
 }
 
-async function refusal(answer) {
+async function refusal(answer, asking) {
   const { error = {} } = await answer.json().catch(() => ({}));
   const wait = Number(answer.headers.get("Retry-After")) || 1;
   const code = error.code ?? String(answer.status);
-  if (answer.status === 401) server.dispatchEvent(new CustomEvent("key", { detail: code }));
+  if (answer.status === 401 && key() === asking) server.dispatchEvent(new CustomEvent("key", { detail: code }));
   return new Refused(code, error.message, error.request_id, wait);
 }
 

@@ -2,7 +2,7 @@
 
 import { ask } from "/page/server.js";
 
-/** Says "changed" when `about` or `last` is another. */
+/** Says "changed" when `about` is another, or is asked anew. */
 export const session = new EventTarget();
 session.about = null;
 session.last = null;

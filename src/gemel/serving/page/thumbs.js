@@ -22,7 +22,10 @@ export function thumbnail(reference, name) {
 
 /** Forgets thumbnails: those of removed references, or of whoever signed out. */
 export function forgetThumbnails(references = [...known.keys()]) {
-  for (const one of references) known.delete(one);
+  for (const one of references) {
+    known.get(one)?.then((url) => url && URL.revokeObjectURL(url));
+    known.delete(one);
+  }
 }
 
 const sight = new IntersectionObserver((seen) => {
