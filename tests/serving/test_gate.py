@@ -55,7 +55,9 @@ class TestKeys:
         key = Keys.open(keys).add("desk", "read")
         gate = Gate(Settings(keys=keys))
         assert refusal(gate, path) == (401, "no_key")
-        for wrong in ("Bearer", f"Basic {key}", f"Bearer {key}x", key, f"Bearer {key[:-1]}-"):
+        for none in ("", f"Basic {key}", key):
+            assert refusal(gate, path, authorization=none) == (401, "no_key")
+        for wrong in ("Bearer", f"Bearer {key}x", f"Bearer {key[:-1]}-"):
             assert refusal(gate, path, authorization=wrong) == (401, "wrong_key")
 
     def test_removed_while_it_runs(self, keys: Path) -> None:

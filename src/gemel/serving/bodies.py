@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gemel.gallery.records import LONGEST_NAME, LONGEST_NOTE
-from gemel.serving.faults import refused
+from gemel.serving.faults import FaultError, refused
 
 SECONDS = 30.0
 """How long a body may take to arrive."""
@@ -155,7 +155,7 @@ async def read_body(request: Request, kind: type[Body]) -> Body:
             if given == "application/json":
                 fields: Any = _parsed(await request.body())
             elif given == "multipart/form-data" and kind in ITEMS:
-                fields = await _form(request, ITEMS[kind])
+                fields = await _form(request, kind)
             else:
                 forms = " or multipart/form-data" if kind in ITEMS else ""
                 raise refused(415, "wrong_type", f"expected application/json{forms}")
@@ -194,25 +194,35 @@ def _parsed(body: bytes) -> Any:
         raise refused(400, "bad_request", message) from error
 
 
-async def _form(request: Request, items: tuple[str, ...]) -> dict[str, Any]:
+async def _form(request: Request, kind: type[BaseModel]) -> dict[str, Any]:
     """The fields of a form, each once."""
+    items = ITEMS[kind]
     try:
         async with request.form(max_files=len(items), max_fields=MOST_FIELDS) as form:
             names = [name for name, _ in form.multi_items()]
             if len(set(names)) != len(names):
                 raise refused(422, "bad_request", "a field of the form is there twice")
+            if unknown := [_field(name) for name in names if name not in kind.model_fields]:
+                known = ", ".join(kind.model_fields)
+                raise refused(422, "bad_request", f"expected the fields {known}; got {unknown[0]}")
             return {
-                name: await _item(value) if name in items else _text(name, value)
+                name: await _item(name, value) if name in items else _text(name, value)
                 for name, value in form.multi_items()
             }
     except (HTTPException, UnicodeError) as error:
         raise refused(400, "bad_request", "the form cannot be read") from error
 
 
-async def _item(value: UploadFile | str) -> Mapping[str, Any]:
+async def _item(name: str, value: UploadFile | str) -> Mapping[str, Any]:
     if isinstance(value, UploadFile):
         return {"image": await value.read()}
-    return {"numbers": _parsed(value.encode())}
+    try:
+        return {"numbers": _parsed(value.encode())}
+    except FaultError as error:
+        message = (
+            f"{name}: expected a picture's file (curl -F {name}=@FILE) or a JSON list of numbers"
+        )
+        raise refused(400, "bad_request", message) from error
 
 
 def _text(name: str, value: UploadFile | str) -> str:

@@ -78,7 +78,10 @@ def fault_of(error: Exception) -> Fault | None:
     for kind, status, code, message in TABLE:
         if isinstance(error, kind):
             after = 5 if status == 503 else None
-            return Fault(status, code, message or str(error), after)
+            said = message or str(error)
+            if kind is NotEnrolledError:  # what follows speaks to the command line
+                said = said.partition(";")[0] + "; GET /v1/identities names who is enrolled"
+            return Fault(status, code, said, after)
     return None
 
 

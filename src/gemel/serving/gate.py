@@ -1,5 +1,6 @@
 """Who may come in: keys, rates, and no foreign pages; before anything of a request is read."""
 
+import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from gemel.serving.keys import Keys, Role
 from gemel.serving.rates import Rates, client_of
 from gemel.serving.settings import Settings
 
+log = logging.getLogger("gemel.serving")
 OPEN = ("/health", "/ready", "/openapi.json")
 """Routes that need no key, beside the page."""
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -77,14 +79,15 @@ class Gate:
 
     def _key_of(self, header: str | None, client: str) -> Visitor:
         assert self._keys is not None
-        if header is None:
+        scheme, _, presented = (header or "").partition(" ")
+        if scheme.lower() != "bearer":
             raise refused(401, "no_key", "expected a key: `Authorization: Bearer KEY`")
         try:
             self._keys.reload_if_changed()
         except SettingsError as error:
+            log.warning("the keys cannot be used: %s", error)
             raise refused(503, "not_ready", "the keys cannot be read now") from error
-        scheme, _, presented = header.partition(" ")
-        known = self._keys.role_of(presented.strip()) if scheme.lower() == "bearer" else None
+        known = self._keys.role_of(presented.strip())
         if known is not None:
             return Visitor(known.name, known.role)
         seconds = self._wrong.wait(client)

@@ -76,10 +76,8 @@ class Live:
         """Go over to a new model file, if the gallery is its own."""
         try:
             opened = self._open_gallery(load(self._model_path), False)
-        except GemelError:
-            log.warning(
-                "the new model file is not taken: the gallery is not its own", exc_info=True
-            )
+        except GemelError as error:
+            log.warning("the new model file is not taken: %s", error)
             return
         self.close()
         self._gallery = opened
