@@ -3,8 +3,9 @@
     python enrols_until_killed.py PLACE ROUNDSxPROCESSES ...    kills the processes
     python enrols_until_killed.py server ROUNDSxPROCESSES ...   kills a PostgreSQL server of its own
 
-The kill comes a while after up to three references were said to be stored. After every round the gallery must be whole, and at the end every reference that was said to be
-stored must be there. Says how many there were.
+The kill comes a while after up to three references were said to be stored. After every round the
+gallery must be whole, and at the end every reference that was said to be stored must be there.
+Says how many there were.
 """
 
 import gc
