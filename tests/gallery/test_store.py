@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,26 +64,42 @@ class TestKilled:
 class TestTwoProcesses:
     def test_one_sees_what_the_other_changes(self, place: Place, model: Siamese) -> None:
         rows = drawn_rows(4, 0)
-        with open_numbers(place, model, rows[:2], ["ada", "bob"]) as gallery:
+        with (
+            open_numbers(place, model, rows[:2], ["ada", "bob"]) as gallery,
+            self.other(place) as do,
+        ):
             assert gallery.identify(rows[2]).identity != "cy"
-            self.elsewhere(place, "g.enrol('cy', rows[2]); g.enrol('dee', rows[3])")
+            do("g.enrol('cy', rows[2]); g.enrol('dee', rows[3])")
             assert gallery.identify(rows[2]).identity == "cy"
-            self.elsewhere(place, "g.remove('cy'); g.rename('dee', 'eve')")
+            do("g.remove('cy'); g.rename('dee', 'eve')")
             assert gallery.nearest(rows[2])[0].identity != "cy"
             assert gallery.identify(rows[3]).identity == "eve"
             assert gallery.check() == ()
 
-    def elsewhere(self, place: Place, statements: str) -> None:
+    @contextmanager
+    def other(self, place: Place) -> Iterator[Callable[[str], None]]:
+        """Another process that has the gallery open, and does what it is told."""
         code = (
             "import sys; sys.path.insert(0, sys.argv[2])\n"
             "from small_galleries import drawn_rows, numbers_model\n"
             "from gemel import Gallery, metrics\n"
             "rows = drawn_rows(4, 0)\n"
-            "g = Gallery.open(sys.argv[1], numbers_model(metrics.Euclidean()))\n"
-            f"{statements}\ng.close()\n"
+            "with Gallery.open(sys.argv[1], numbers_model(metrics.Euclidean())) as g:\n"
+            "    for line in sys.stdin:\n"
+            "        exec(line)\n"
+            "        print('done', flush=True)\n"
         )
         words = [sys.executable, "-c", code, str(place), str(SCRIPT.parent)]
-        subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(words, **pipes, env={**os.environ, "OMP_NUM_THREADS": "1"}) as child:
+
+            def do(statements: str) -> None:
+                assert child.stdin is not None
+                assert child.stdout is not None
+                print(statements, file=child.stdin, flush=True)
+                assert child.stdout.readline() == "done\n"
+
+            yield do
 
     def test_both_make_it(self, place: Place, model: Siamese) -> None:
         first, second = Gallery.open(place, model), Gallery.open(place, model)

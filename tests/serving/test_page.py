@@ -577,6 +577,18 @@ def test_the_map_is_walked_by_key_and_read_as_a_table(
     assert sorted(page.locator("#map tbody th").all_inner_texts()) == ["corner", "venus", "venus"]
 
 
+def test_no_name_on_the_map_is_cut_off(known: Service, open_page: Callable[..., Page]) -> None:
+    page = open_page(known, "map", viewport={"width": 360, "height": 780})
+    expect(page.locator(".map text")).to_have_count(2)
+    edge = page.locator(".map").bounding_box()
+    assert edge is not None
+    for name in page.locator(".map text").all():
+        box = name.bounding_box()
+        assert box is not None
+        assert edge["x"] <= box["x"]
+        assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+
+
 # --- keys, and a server that goes
 
 

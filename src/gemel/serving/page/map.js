@@ -8,7 +8,7 @@ import { thumbnail } from "/page/thumbs.js";
 import { say, share } from "/page/words.js";
 
 const SIDE = 720, EDGE = 48, MOST = 1000;
-const LETTER = 15, WIDE = 0.55; // a name's letters, in pixels of the screen; how wide one is
+const LETTER = 15, WIDE = 0.6; // a name's letters, in pixels of the screen; how wide one is
 const LONGEST = 18; // letters of a name on the map
 const FEW = 12;
 const WIDEST = 672; // pixels of the screen, as in page.css
@@ -100,8 +100,10 @@ function identity(name, points) {
 
 function label(name, points, unit, taken) {
   const short = name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name;
-  const [left, below] = middle(points);
-  const box = { left, down: below - 12, width: short.length * LETTER * WIDE * unit, height: 1.15 * LETTER * unit };
+  const [here, below] = middle(points);
+  const width = short.length * LETTER * WIDE * unit;
+  const left = Math.max(width / 2, Math.min(here, SIDE - width / 2)); // within the drawing
+  const box = { left, down: below - 12, width, height: 1.15 * LETTER * unit };
   const text = makeSvg("text", { x: box.left, y: box.down, "text-anchor": "middle", text: short });
   if (hasRoom(box, taken)) taken.push(box);
   else text.classList.add("crowded");
