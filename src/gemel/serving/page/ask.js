@@ -60,7 +60,7 @@ function enrol() {
   const note = byId("note").value.trim();
   send(byId("enrol"), "/v1/enrol", { identity, note }, async (place, said) => {
     showEnrolled(place, said);
-    byId("note").value = "";
+    byId("name").value = byId("note").value = "";  // the next drawing may be of somebody else
     box("ask").clear();
     await refresh();
   });
