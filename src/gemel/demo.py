@@ -23,7 +23,7 @@ from gemel.training import fit
 
 SIZE, DRAWN = 28, 42  # pixels a side of the network's input, and of a drawing before it is cut
 VIEWS = 4
-FEW_STEPS = 150  # two cores take about 400 in a minute and a half
+FEW_STEPS = 150  # two cores take about 270 in a minute and a half
 FALSE_ACCEPTS = 0.02  # a handful of symbols enrolled by one hand; the page moves it
 MODEL, PICTURE, ROC, MAP = "demo.gemel", "episodes.png", "roc.png", "map.png"
 GALLERY = "demo.gallery"
