@@ -44,6 +44,7 @@ LEFT_OUT = re.compile("status of 4(01|04|09)|ERR_CONNECTION")
 """What a browser notes of answers that a test asks for: refusals, and a server that is gone."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on this machine")
+expect.set_options(timeout=20_000)  # a busy machine is no failure
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def open_page(browser: Browser, context: BrowserContext) -> Iterator[Callable[..
     def open_(service: Service, view: str = "", **settings: Any) -> Page:
         home = browser.new_context(**settings) if settings else context
         page = home.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         opened.append(home if settings else page)
         page.on("console", note)
         page.on("pageerror", lambda error: wrong.append(str(error)))
