@@ -309,6 +309,7 @@ def test_what_is_no_picture_or_too_large_is_told(
     service: Service, open_page: Callable[..., Page]
 ) -> None:
     page = open_page(service)
+    expect(page.locator("#enrol")).to_be_enabled()  # the limits are known
     give = page.locator("[data-box=ask] input[type=file]").set_input_files
     note = page.locator("[data-box=ask] [data-part=note]")
     give({"name": "a.png", "mimeType": "image/png", "buffer": b"nothing"})
