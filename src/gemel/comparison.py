@@ -1,6 +1,7 @@
 """`Comparison`: what a model says of two items, and why."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from gemel.evaluation.calibration import Calibration, Verdict
 
@@ -56,6 +57,11 @@ class Comparison:
             f"the distance {self.distance:.4f} is {side} {self.threshold:.4f}, which parts the "
             "validation pairs best; how sure that is, only a calibration says"
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that it says, as JSON can hold it."""
+        names = "verdict", "same", "probability", "distance", "threshold", "reason"
+        return {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
         facts = [f"distance {self.distance:.4f}"]

@@ -372,15 +372,7 @@ def compare(
     loaded = gemel.load(model)
     found = loaded.compare(_item(loaded, left, "left"), _item(loaded, right, "right"))
     if as_json:
-        facts = {
-            "verdict": found.verdict,
-            "same": found.same,
-            "probability": found.probability,
-            "distance": found.distance,
-            "threshold": found.threshold,
-            "reason": found.reason,
-        }
-        typer.echo(json.dumps(facts))
+        typer.echo(json.dumps(found.as_dict()))
     else:
         typer.echo(f"{found}\n{found.reason}")
     if found.verdict is None:

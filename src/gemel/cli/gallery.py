@@ -124,16 +124,7 @@ def verify(
     with _open(model, gallery, one_by_one=one_by_one) as opened:
         found = opened.verify(identity, _item(opened, item, "left"))
     known = found.comparison
-    facts = {
-        "identity": found.identity,
-        "reference": found.reference,
-        "verdict": known.verdict,
-        "same": known.same,
-        "probability": known.probability,
-        "distance": known.distance,
-        "threshold": known.threshold,
-        "reason": known.reason,
-    }
+    facts = {"identity": found.identity, "reference": found.reference, **known.as_dict()}
     _say(facts, f"{found}\n{known.reason}", as_json)
     if known.verdict is None:
         raise SettingsError(

@@ -1,7 +1,7 @@
 """What the service answers, as records that are also its documentation."""
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel
 
@@ -53,7 +53,7 @@ class Compared(BaseModel):
     @classmethod
     def of(cls, known: Comparison) -> "Compared":
         """Of a comparison."""
-        return cls(**_facts(known))
+        return cls(**known.as_dict())
 
 
 class Verified(Compared):
@@ -65,7 +65,7 @@ class Verified(Compared):
     @classmethod
     def of_claim(cls, found: Verification) -> "Verified":
         """Of a verification."""
-        facts = _facts(found.comparison)
+        facts = found.comparison.as_dict()
         return cls(identity=found.identity, reference=found.reference, **facts)
 
 
@@ -250,8 +250,3 @@ class About(BaseModel):
     gallery: GalleryFacts
     limits: Limits
     calibration: CalibrationFacts | None
-
-
-def _facts(known: Comparison) -> dict[str, Any]:
-    names = "verdict", "same", "distance", "threshold", "probability", "reason"
-    return {name: getattr(known, name) for name in names}

@@ -10,7 +10,6 @@ import numpy as np
 
 from gemel.comparison import Comparison
 from gemel.data.pictures import check_pixels
-from gemel.errors import DataError
 from gemel.gallery import Gallery, Query, read_query, read_reference
 from gemel.gallery.enrolling import Block
 from gemel.inputs import input_of
@@ -78,8 +77,8 @@ class Desk:
         """What `answer` says of an item, which shares a batch of the network with others.
 
         Raises:
-            BadItemsError: the item cannot be read.
-            FaultError: it is of another kind than the model takes, or too large.
+            DataError: the item cannot be read, or has too many pixels.
+            FaultError: it is of another kind than the model takes.
             GemelError: of the gallery.
         """
         model = self.model
@@ -91,8 +90,8 @@ class Desk:
         """What the model says of two items.
 
         Raises:
-            BadItemsError: one cannot be read.
-            FaultError: one is of another kind than the model takes, or too large.
+            DataError: one cannot be read, or has too many pixels.
+            FaultError: one is of another kind than the model takes.
         """
         model = self.model
         a, b = await self._in_reader(
@@ -109,8 +108,8 @@ class Desk:
         """The number of a reference that is stored now, and whether it is new.
 
         Raises:
-            BadItemsError: the item cannot be read.
-            FaultError: it is of another kind than the model takes, or too large.
+            DataError: the item cannot be read, or has too many pixels.
+            FaultError: it is of another kind than the model takes.
             GemelError: of the gallery.
         """
         model, keeps = self._worker.model, self._worker.keeps_originals
@@ -149,8 +148,5 @@ class Desk:
             return np.asarray(item.numbers, dtype=np.float64)
         if kind != "images":
             raise refused(422, "bad_item", f"this model takes {kind}; got a picture")
-        try:
-            check_pixels(item.image, self._max_pixels, "the picture")
-        except DataError as error:
-            raise refused(422, "bad_item", str(error)) from error
+        check_pixels(item.image, self._max_pixels, "the picture")
         return item.image
