@@ -18,6 +18,7 @@ SIMPLE_ENCODERS: dict[str, type[nn.Module]] = {
 ENCODERS: dict[str, type[nn.Module]] = {
     **SIMPLE_ENCODERS,
     "Joint": encoders.Joint,
+    "LeNet": encoders.LeNet,
     "Sides": encoders.Sides,
 }
 METRICS: dict[str, type[nn.Module]] = {

@@ -9,7 +9,8 @@ from [B, *shape] to [B, D] is as good. One encoder makes a twin; `Sides` holds t
 from gemel.encoders.conv import Conv
 from gemel.encoders.dense import Dense
 from gemel.encoders.koch import Koch
+from gemel.encoders.lenet import LeNet
 from gemel.encoders.residual import Residual
 from gemel.encoders.sides import Joint, Sides
 
-__all__ = ["Conv", "Dense", "Joint", "Koch", "Residual", "Sides"]
+__all__ = ["Conv", "Dense", "Joint", "Koch", "LeNet", "Residual", "Sides"]

@@ -16,7 +16,15 @@ from gemel.evaluation.episodes import Episodes, draw_episodes
 from gemel.evaluation.folds import FoldAccuracy, fold_accuracy
 from gemel.evaluation.groups import GroupFigures, GroupVerification, verification_by_group
 from gemel.evaluation.identification import Identification, identification
-from gemel.evaluation.intervals import Figure, Interval, Refused, bootstrap, wilson
+from gemel.evaluation.intervals import (
+    Figure,
+    Interval,
+    Refused,
+    bootstrap,
+    figure,
+    students_t,
+    wilson,
+)
 from gemel.evaluation.one_shot import (
     Compare,
     FixedTrials,
@@ -65,6 +73,7 @@ __all__ = [
     "distances_to_all",
     "draw_episodes",
     "equal_error_rate",
+    "figure",
     "fit_calibration",
     "fixed_trials",
     "fold_accuracy",
@@ -76,6 +85,7 @@ __all__ = [
     "retrieval",
     "roc",
     "score_trials",
+    "students_t",
     "verification",
     "verification_by_group",
     "wilson",

@@ -238,6 +238,35 @@ def bootstrap(
     )
 
 
+def students_t(values: ArrayLike, *, unit: str, level: float | int = LEVEL) -> Interval:
+    """The interval of the mean of independent runs [N], such as one of each of several seeds.
+
+    Student 1908, "The probable error of a mean", Biometrika 6(1): it takes the values for normal.
+    It is not cut at 0 or 1. Of one run there is no interval: both ends are NaN.
+
+    Args:
+        values: [N] one finite figure of each run.
+        unit: what a run is, in the plural, for `method`.
+        level: how much of such intervals hold the true mean.
+
+    Raises:
+        EvaluationError: no values, or values that are not finite.
+        SettingsError: `level` is not between 0 and 1.
+    """
+    from scipy.special import stdtrit
+
+    _check_level(level)
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 1 or not len(given) or not np.isfinite(given).all():
+        raise EvaluationError(f"the mean needs one or more finite values [N]; got {given!r}")
+    count = len(given)
+    if count == 1:
+        return Interval(math.nan, math.nan, f"no interval: 1 of {unit}, 2 or more are needed")
+    half = float(stdtrit(count - 1, (1 + level) / 2) * given.std(ddof=1) / math.sqrt(count))
+    mean = float(given.mean())
+    return Interval(mean - half, mean + half, f"Student's t over {count:,} {unit}")
+
+
 def resamples(
     units: int, *, draws: int, generator: np.random.Generator
 ) -> Iterator[Int[NDArray[np.int64], "some units"]]:

@@ -1,0 +1,51 @@
+"""The published Siamese systems, one file each, composed of gemel's public parts.
+
+Each file states the paper's protocol, what is done differently and why, and has one function,
+`reproduce`, that trains, measures, draws, and gives the table with the published figures.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gemel.systems.reproduction import Request, Table
+
+
+@dataclass(frozen=True)
+class System:
+    """A published system.
+
+    Attributes:
+        paper: authors, year, title, where.
+        shows: what its table and pictures show, in a line.
+        data: the data sets that it needs, by the names of `gemel fetch`; the first is the one
+            that `--data` may name by itself.
+        minutes: about how long it takes on two cores: quick form, full form.
+    """
+
+    paper: str
+    shows: str
+    data: tuple[str, ...]
+    minutes: tuple[float, float]
+
+
+SYSTEMS: dict[str, System] = {}
+"""By the name of its file here."""
+
+
+def reproduce(name: str, request: "Request") -> "Table":
+    """Run a system: its table, after everything that it makes lies in `request.out`.
+
+    Args:
+        name: one of `SYSTEMS`.
+        request: where the data are, how much to do, and where to put it.
+
+    Raises:
+        SettingsError: there is no such system.
+        DataError: a data set is missing or is another one.
+        KeyboardInterrupt: passed on; with `resume` a later run goes on from there.
+    """
+    from gemel.systems.reproduction import run
+
+    return run(name, import_module(f"{__name__}.{name}").reproduce, request)

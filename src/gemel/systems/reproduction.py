@@ -1,0 +1,182 @@
+"""What every reproduction shares: what is asked for, the table that comes of it, its files."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gemel.errors import DataError
+from gemel.evaluation import Figure
+from gemel.items import Items, Pairs
+from gemel.model import Siamese, load
+from gemel.training import fit
+from gemel.version import __version__
+
+Cell = Figure | str
+TABLE, FIGURES = "table.md", "figures.json"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        name: what was measured.
+        cells: for each column what came out: a figure with its interval, or words.
+        published: the published figure, or "" where none is known.
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    published: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a reproduction found.
+
+    Attributes:
+        columns: what the cells of each row are of.
+        rows: the figures.
+        notes: what must be known to read them, a sentence or two each.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    def as_markdown(self) -> str:
+        """The table, and the notes under it."""
+        heads = ["measured", *self.columns, "published"]
+        lines = [_line(heads), "|---" * len(heads) + "|"]
+        lines += [_line([row.name, *map(shown, row.cells), row.published]) for row in self.rows]
+        return "\n".join([*lines, "", *self.notes]).rstrip() + "\n"
+
+    def __str__(self) -> str:
+        rows = [["", *self.columns, "published"]]
+        rows += [[row.name, *map(shown, row.cells), row.published] for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, *self.notes])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: figures with all that they rest on."""
+        rows = [
+            {
+                "name": row.name,
+                "published": row.published,
+                **{
+                    column: cell.as_dict() if isinstance(cell, Figure) else cell
+                    for column, cell in zip(self.columns, row.cells, strict=True)
+                },
+            }
+            for row in self.rows
+        ]
+        return {"columns": list(self.columns), "rows": rows, "notes": list(self.notes)}
+
+
+def shown(cell: Cell) -> str:
+    """A cell as text: a figure's value and interval."""
+    if isinstance(cell, str):
+        return cell
+    value = f"{100 * cell.value:.1f} %" if cell.percent else f"{cell.value:.4f}"
+    return f"{value} {cell.range}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a reproduction is asked for.
+
+    Attributes:
+        data: the folder that holds the data sets under their names, or that of the first one.
+        out: the folder for models, pictures and the table.
+        quick: a small form, to see that all works: its figures say nothing.
+        seed: of every random draw; a system of several seeds counts up from it.
+        resume: take what is complete in `out`, and go on with what was stopped.
+        say: gets each line to show.
+        progress: show a progress bar while training.
+    """
+
+    data: Path
+    out: Path
+    quick: bool = False
+    seed: int = 0
+    resume: bool = False
+    say: Callable[[str], object] = field(default=print, repr=False)
+    progress: bool = False
+
+    def folder(self, name: str) -> Path:
+        """Where the data set `name` is.
+
+        Raises:
+            DataError: it is not there.
+        """
+        places = [self.data / name, self.data, self.data.parent / name]
+        for place in places:
+            if place.name == name and place.is_dir():
+                return place
+        got = "a folder without it" if self.data.is_dir() else "no folder"
+        raise DataError(
+            f"expected the data set {name} in {places[0]}, or beside it; {self.data} is {got}: "
+            f"`gemel fetch {name} {places[0]}` gets it from its publisher"
+        )
+
+    def trained(
+        self, name: str, make: Callable[[], Siamese], train: Items | Pairs, **settings: Any
+    ) -> Siamese:
+        """A model trained by `fit(model, train, **settings)`, which lies in `out` as `name`.
+
+        With `resume`, one that is complete there is taken as it is, and one that was stopped goes
+        on from its checkpoint.
+        """
+        path = self.out / f"{name}.gemel"
+        stopped = path.with_name(path.name + ".checkpoint").exists()
+        if self.resume and path.exists() and not stopped:
+            self.say(f"{name}: {path} is there already")
+            return load(path)
+        begun = time.monotonic()
+        model = make()
+        done = fit(
+            model,
+            train,
+            out=path,
+            resume=self.resume,
+            progress=self.progress,
+            **settings,
+        )
+        held = "" if done.validation is None else f", validation {100 * done.validation:.1f} %"
+        seconds = time.monotonic() - begun
+        self.say(f"{name}: {done.steps:,} steps, {seconds / 60:.1f} minutes{held}")
+        return model
+
+
+def run(name: str, make: Callable[[Request], Table], request: Request) -> Table:
+    """Make the table of system `name`, and write it to `request.out` as text and as JSON."""
+    request.out.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    table = make(request)
+    facts = {
+        "system": name,
+        "quick": request.quick,
+        "seed": request.seed,
+        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "threads": torch.get_num_threads(),
+        "gemel": __version__,
+        "torch": torch.__version__,
+    }
+    (request.out / TABLE).write_text(table.as_markdown(), encoding="utf-8")
+    (request.out / FIGURES).write_text(
+        json.dumps(facts | table.as_dict(), indent=2) + "\n", encoding="utf-8"
+    )
+    return table
