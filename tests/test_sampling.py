@@ -18,8 +18,8 @@ from gemel.sampling import (
     Sampler,
     TripletBatch,
     Triplets,
-    keep_classes_apart,
 )
+from gemel.sampling.planning import keep_classes_apart
 
 
 def make(sizes: list[int], groups: list[int] | None = None, seed: int = 0) -> Items:

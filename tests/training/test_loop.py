@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import gemel
-from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, sampling
+from gemel import Items, Pairs, Siamese, encoders, inputs, losses, metrics, sampling, training
 from gemel.errors import DataError, NonFiniteLossError, SettingsError, TrainingError
 from gemel.inputs import read_items
 from gemel.training import Budget, CollapseWarning, rate_at
@@ -90,7 +90,8 @@ class TestLearning:
     def test_first_step_is_adamw(self, symbols: Items) -> None:
         """One step of `fit` against the same step written out."""
         model, plain = fresh(), fresh()
-        gemel.fit(model, symbols, steps=1, rate=1e-2, weight_decay=0.1, validation=None, seed=3)
+        descent = training.AdamW(rate=1e-2, weight_decay=0.1)
+        gemel.fit(model, symbols, steps=1, descent=descent, validation=None, seed=3)
         batch = sampling.ClassesByItems(symbols, classes=64, per_class=4, groups=4, seed=3).batch(0)
         stored = torch.from_numpy(
             np.stack([plain.input.read(symbols.values[i]) for i in batch.items])

@@ -124,14 +124,15 @@ class EmbeddingMatcher:
             self._refresh()
             with self._model.evaluating():
                 worth = self._worth_measuring(query.embedding[0].numpy(), top)
-            kept = self._store.lookup(worth.tolist())
-        return _one_each(self._measured(query.embedding, kept), top)
+                kept = self._store.lookup(worth.tolist())
+                return _one_each(self._measured(query.embedding, kept), top)
 
     def measure(self, query: Query, references: Sequence[int]) -> list[Match]:
         """The item against some references, the nearest first."""
         with self._store.snapshot():
             self._store.state()  # refuses what was made anew
-            return self._measured(query.embedding, self._store.lookup(references))
+            with self._model.evaluating():
+                return self._measured(query.embedding, self._store.lookup(references))
 
     def make_graph(self) -> bool:
         """Nothing is kept: the index is made in memory, at the first question."""
@@ -150,16 +151,15 @@ class EmbeddingMatcher:
         return found
 
     def _measured(self, query: torch.Tensor, kept: Sequence[Kept]) -> list[Match]:
-        """Every distance as `compare` has it."""
-        model = self._model
+        """Every distance as `compare` has it; in evaluation mode."""
+        metric, device = self._model.metric, self._model.device
         vectors = np.frombuffer(b"".join(one.embedding for one in kept), dtype="<f4")
-        right = torch.tensor(vectors).reshape(len(kept), model.dim).to(model.device)
-        left = query.to(model.device)
-        with model.evaluating():
-            if type(model.metric) in ROW_BY_ROW and model.device.type == "cpu":
-                distances = model.metric(left.expand(len(kept), -1), right).tolist()
-            else:  # a product of matrices sums in another order than that of one row
-                distances = [float(model.metric(left, row[None])) for row in right]
+        right = torch.tensor(vectors).reshape(len(kept), self._model.dim).to(device)
+        left = query.to(device)
+        if type(metric) in ROW_BY_ROW and device.type == "cpu":
+            distances = metric(left.expand(len(kept), -1), right).tolist()
+        else:  # a product of matrices sums in another order than that of one row
+            distances = [float(metric(left, row[None])) for row in right]
         return _in_order(kept, distances)
 
     def _worth_measuring(

@@ -76,9 +76,12 @@ class SqliteStore:
         return state
 
     def _state(self) -> State:
-        counters = dict(self._rows("SELECT name, value FROM counters"))
-        (fingerprint,) = self._rows("SELECT value FROM facts WHERE name = 'fingerprint'")[0]
-        return State(counters["changes"], counters["removals"], counters["epoch"], fingerprint)
+        rows = self._rows(
+            "SELECT name, value FROM counters UNION ALL "
+            "SELECT name, value FROM facts WHERE name = 'fingerprint'"
+        )
+        found = dict(rows)
+        return State(found["changes"], found["removals"], found["epoch"], found["fingerprint"])
 
     def block(self, after: int) -> Block:
         """The references with numbers above `after`.

@@ -22,8 +22,8 @@ class LayerDecay(nn.Module):
     It is of the same kind as the loss inside: around a pair loss it is a `PairLoss`, around any
     callable that is neither a pair nor a triplet loss a `LabelLoss`. |w|^2 is over all weights of
     a module, biases and parts of parts included; for some of them name the parameter itself. The
-    decay of the optimiser (`fit(weight_decay=...)`) comes on top. The layers stay the model's:
-    they are not among the loss's own weights.
+    decay of the optimiser (`training.AdamW(weight_decay=...)`) comes on top. The layers stay the
+    model's: they are not among the loss's own weights.
 
     Args:
         loss: any loss.

@@ -30,7 +30,15 @@ class System:
     minutes: tuple[float, float]
 
 
-SYSTEMS: dict[str, System] = {}
+SYSTEMS: dict[str, System] = {
+    "koch2015": System(
+        paper="Koch, Zemel, Salakhutdinov 2015, Siamese neural networks for one-shot image "
+        "recognition (ICML deep learning workshop)",
+        shows="verification and 20-way one-shot on unseen alphabets, MNIST without more training",
+        data=("omniglot", "mnist"),
+        minutes=(0.5, 90),
+    ),
+}
 """By the name of its file here."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gemel.calibrating import calibrate
 from gemel.errors import DataError
 from gemel.evaluation import Figure
 from gemel.items import Items, Pairs
@@ -133,12 +134,26 @@ class Request:
         )
 
     def trained(
-        self, name: str, make: Callable[[], Siamese], train: Items | Pairs, **settings: Any
+        self,
+        name: str,
+        make: Callable[[], Siamese],
+        train: Items | Pairs,
+        *,
+        calibrate_on: Items | Pairs | None = None,
+        **settings: Any,
     ) -> Siamese:
         """A model trained by `fit(model, train, **settings)`, which lies in `out` as `name`.
 
         With `resume`, one that is complete there is taken as it is, and one that was stopped goes
         on from its checkpoint.
+
+        Args:
+            name: of the model's file.
+            make: makes the untrained model.
+            train: what it is trained on.
+            calibrate_on: what gives it a threshold and probabilities, so that it can be used;
+                nothing that it is tested on.
+            **settings: of `fit`.
         """
         path = self.out / f"{name}.gemel"
         stopped = path.with_name(path.name + ".checkpoint").exists()
@@ -155,6 +170,9 @@ class Request:
             progress=self.progress,
             **settings,
         )
+        if calibrate_on is not None:
+            calibrate(model, calibrate_on, seed=self.seed)
+            model.save(path)
         held = "" if done.validation is None else f", validation {100 * done.validation:.1f} %"
         seconds = time.monotonic() - begun
         self.say(f"{name}: {done.steps:,} steps, {seconds / 60:.1f} minutes{held}")

@@ -1,7 +1,6 @@
 """`fit`: the training loop, read from top to bottom."""
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -22,8 +21,9 @@ from gemel.leaks import Marks, digests, marks
 from gemel.model import Siamese
 from gemel.sampling import Sampler
 from gemel.training import checkpoint
-from gemel.training.budget import Budget, rate_at
+from gemel.training.budget import Budget
 from gemel.training.checkpoint import Keeper, State
+from gemel.training.descent import AdamW, Descent
 from gemel.training.gather import agree
 from gemel.training.interrupt import Interrupt
 from gemel.training.objective import (
@@ -77,8 +77,8 @@ def fit(
     steps: int | None = None,
     epochs: float | None = None,
     minutes: float | None = None,
-    rate: float = 2e-3,
-    weight_decay: float = 1e-2,
+    rate: float | None = None,
+    descent: Descent | None = None,
     patience: int | None = 5,
     validations: int = 10,
     seed: int = 0,
@@ -107,8 +107,10 @@ def fit(
         steps: train this many steps; or
         epochs: this many passes over the data; or
         minutes: this long. Default: 5 minutes. The rate follows the budget.
-        rate: the peak rate of AdamW, warmed up over 5 % of the run, then lowered by a cosine.
-        weight_decay: of weights with two or more axes.
+        rate: the peak rate of AdamW, 2e-3 unless given, warmed up over 5 % of the run, then
+            lowered by a cosine. For all its settings, or another optimiser, give
+        descent: such as `training.AdamW(rate=1e-3, weight_decay=0.1)` or
+            `training.MomentumSGD()`, in place of `rate`.
         patience: stop after this many validations without a better figure, and 100 steps or more;
             None never stops.
         validations: how many times the validation figure is computed over the budget.
@@ -137,7 +139,11 @@ def fit(
     if steps is epochs is minutes is None:
         minutes = 5.0
     budget = Budget(steps, epochs, minutes)
-    _check_settings(rate, patience, validations, out, resume)
+    _check_settings(patience, validations, out, resume)
+    if rate is not None and descent is not None:
+        raise SettingsError(f"give `rate` or `descent`, not both; got {rate} and {descent}")
+    if descent is None:
+        descent = AdamW() if rate is None else AdamW(rate=rate)
     if isinstance(train, Items):
         check_classes(train)  # before all is read
     fabric = fabric if fabric is not None else Fabric(accelerator="auto", devices=1)
@@ -165,12 +171,11 @@ def fit(
         data,
         batches,
         augment,
-        rate=rate,
-        weight_decay=weight_decay,
+        descent=descent,
         seed=seed,
         fabric=fabric,
     )
-    settings = _settings(stepper, budget, weight_decay, validations)
+    settings = _settings(stepper, budget, validations)
     first = fabric.is_global_zero
     keeper = Keeper(
         Path(out) if out is not None and first else None,
@@ -231,7 +236,7 @@ class _Run:
                     "step": state.step,
                     "seconds": round(state.seconds, 3),
                     "loss": value,
-                    "rate": stepper.rate * rate_at(done),
+                    "rate": stepper.rate,
                 }
                 if int(spent * self.validations) > int(done * self.validations):
                     self._validate(record)
@@ -265,7 +270,6 @@ class _Run:
 
 
 def _check_settings(
-    rate: float,
     patience: int | None,
     validations: int,
     out: str | PathLike[str] | None,
@@ -275,8 +279,6 @@ def _check_settings(
     for name, value, least in (("patience", patience, 1), ("validations", validations, 1)):
         if value is not None and value < least:
             raise SettingsError(f"`{name}` must be {least} or more; got {value}")
-    if not 0 < rate < math.inf:
-        raise SettingsError(f"`rate` must be a finite number above 0; got {rate}")
     if out is None:
         return
     path = Path(out)
@@ -299,9 +301,7 @@ def _digest(stepper: Stepper, train: Items | Pairs) -> str:
     return digest.hexdigest()[:16]
 
 
-def _settings(
-    stepper: Stepper, budget: Budget, weight_decay: float, validations: int
-) -> dict[str, Any]:
+def _settings(stepper: Stepper, budget: Budget, validations: int) -> dict[str, Any]:
     """Parts and settings, in words; with the data they must agree for a run to be resumed."""
     loss = stepper.loss
     return {
@@ -312,8 +312,7 @@ def _settings(
         "sampler": repr(stepper.sampler),
         "augment": _augment_name(stepper.augment),
         "budget": vars(budget),
-        "rate": stepper.rate,
-        "weight_decay": weight_decay,
+        "descent": repr(stepper.descent),
         "validations": validations,
         "precision": str(stepper.fabric.strategy.precision.precision),
         "seed": stepper.seed,

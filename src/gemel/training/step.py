@@ -14,7 +14,7 @@ from gemel.inputs import AnyPrepared, input_of
 from gemel.items import SIDES, Indices, Side
 from gemel.model import Siamese
 from gemel.sampling import Batch, Sampler
-from gemel.training.budget import rate_at
+from gemel.training.descent import Descent
 from gemel.training.gather import gather_rows, share_batch_norms, unshare_batch_norms
 from gemel.training.objective import Loss, compute, items_of, sides_of
 
@@ -34,8 +34,7 @@ class Stepper:
         data: the items, read.
         sampler: names the items of each step.
         augment: warps the batches, or None; or one for each side, {"left": ..., "right": ...}.
-        rate: the peak rate of AdamW.
-        weight_decay: of weights with two or more axes.
+        descent: the optimiser and its course.
         seed: of the run.
         fabric: where it runs.
     """
@@ -48,8 +47,7 @@ class Stepper:
         sampler: Sampler,
         augment: Augment | None,
         *,
-        rate: float,
-        weight_decay: float,
+        descent: Descent,
         seed: int,
         fabric: Fabric,
     ) -> None:
@@ -58,21 +56,13 @@ class Stepper:
         self.data = data
         self.sampler = sampler
         self.augment = augment
-        self.rate = rate
+        self.descent = descent
         self.seed = seed
         self.fabric = fabric
         self.modules = nn.ModuleList([model, *([loss] if isinstance(loss, nn.Module) else [])])
         self.modules.to(fabric.device)
-        weights = list(self.modules.parameters())
-        decayed = [weight for weight in weights if weight.ndim > 1]
-        plain = [weight for weight in weights if weight.ndim <= 1]
-        groups: list[dict[str, Any]] = [
-            {"params": decayed, "weight_decay": weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=rate)
         self.encoder = fabric.setup_module(model.encoder)
-        self.optimizer: Any = fabric.setup_optimizers(optimizer)
+        self.optimizer: Any = fabric.setup_optimizers(descent.optimizer(self.modules))
 
     def __enter__(self) -> "Stepper":
         if self.fabric.world_size > 1:
@@ -92,8 +82,7 @@ class Stepper:
         Raises:
             NonFiniteLossError: the loss is not a finite number; no weight was changed.
         """
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * rate_at(progress)
+        self.descent.adjust(self.optimizer, progress, number // self.sampler.steps_per_epoch)
         batch = self.sampler.batch(number)
         given = self._forward(number, batch)
         torch.manual_seed(step_seed(self.seed, number))  # draws of the loss: alike on all processes
@@ -105,6 +94,11 @@ class Stepper:
         self.fabric.backward(value)
         self.optimizer.step()
         return loss, torch.cat([rows.detach().reshape(len(rows), -1) for rows in given])
+
+    @property
+    def rate(self) -> float:
+        """The rate of the last step."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def _forward(self, number: int, batch: Batch) -> tuple[Tensor, ...]:
         """What `compute` takes, of which each process computes its share.

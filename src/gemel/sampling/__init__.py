@@ -1,0 +1,24 @@
+"""Which items meet in a batch.
+
+A sampler keeps no state between batches: `batch(step)` follows from the data, the settings, the
+seed and the step alone, so a resumed run needs only the number of its step. What is kept is the
+plan of the current epoch, which can be made again at any time.
+"""
+
+from gemel.sampling.balanced_pairs import BalancedPairs
+from gemel.sampling.batches import Batch, LabelBatch, PairBatch, Sampler, TripletBatch
+from gemel.sampling.classes_by_items import ClassesByItems
+from gemel.sampling.group_pairs import GroupPairs
+from gemel.sampling.triplets import Triplets
+
+__all__ = [
+    "BalancedPairs",
+    "Batch",
+    "ClassesByItems",
+    "GroupPairs",
+    "LabelBatch",
+    "PairBatch",
+    "Sampler",
+    "TripletBatch",
+    "Triplets",
+]
