@@ -36,7 +36,7 @@ SYSTEMS: dict[str, System] = {
         "recognition (ICML deep learning workshop)",
         shows="verification and 20-way one-shot on unseen alphabets, MNIST without more training",
         data=("omniglot", "mnist"),
-        minutes=(0.5, 90),
+        minutes=(0.5, 90.0),
     ),
 }
 """By the name of its file here."""
