@@ -17,7 +17,7 @@ def texts(canvas: Canvas) -> list[str]:
     return [
         text.get_text()
         for axes in canvas.get_axes()
-        for text in [axes.title, *axes.texts, *axes.get_yticklabels()]
+        for text in [axes.title, *axes.texts]
         if text.get_text()
     ]
 

@@ -79,7 +79,12 @@ def draw_ranked(cards: Sequence[Ranked], title: str) -> Canvas:
         row[0].set_title(f"asked {mark}", fontsize=7, color=colour, pad=2)
         for axes, place in zip(row[2:], np.argsort(card.scores)[::-1].tolist(), strict=False):
             is_answer = place == card.answer
-            _framed(axes, card.candidates[place], RIGHT if is_answer else GREY, 1 + is_answer)
+            _framed(
+                axes,
+                card.candidates[place],
+                RIGHT if is_answer else GREY,
+                2.0 if is_answer else 1.0,
+            )
             said = f"{card.scores[place]:.2f}" + (" ✓" if is_answer else "")
             axes.set_title(said, fontsize=7, color=RIGHT if is_answer else GREY, pad=2)
     return canvas
@@ -104,7 +109,7 @@ def draw_plate(rows: Mapping[str, Sequence[Grey]], title: str) -> Canvas:
     return canvas
 
 
-def draw_course(history: Sequence[Mapping[str, float]], title: str) -> Canvas:
+def draw_course(history: Sequence[Mapping[str, float | int]], title: str) -> Canvas:
     """The training loss of a run and, where it was measured, its validation figure, by the step."""
     canvas = Canvas(figsize=(6.4, 3.8), dpi=130, layout="constrained")
     axes = canvas.subplots()
