@@ -66,7 +66,8 @@ def _smallest(distance: NDArray[np.float64], count: int) -> Indices:
     rows, columns = np.nonzero(distance <= limit)
     order = np.lexsort((columns, distance[rows, columns], rows))
     first = np.searchsorted(rows, np.arange(len(distance)))
-    return columns[order][first[:, None] + np.arange(count)]
+    nearest: Indices = columns[order][first[:, None] + np.arange(count)]
+    return nearest
 
 
 class GraphPairs(_Planned[tuple[Indices, Indices]]):
