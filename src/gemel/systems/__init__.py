@@ -30,7 +30,16 @@ class System:
     minutes: tuple[float, float]
 
 
-SYSTEMS: dict[str, System] = {}
+SYSTEMS: dict[str, System] = {
+    "hadsell2006": System(
+        paper="Hadsell, Chopra, LeCun 2006, Dimensionality reduction by learning an invariant "
+        "mapping, CVPR",
+        shows="2-D maps of the digits 4 and 9 learned without labels; shifted digits with and "
+        "without prior knowledge; the contrastive loss, and its collapse without repulsion",
+        data=("mnist",),
+        minutes=(0.2, 12),
+    ),
+}
 """By the name of its file here."""
 
 
