@@ -151,6 +151,7 @@ def _scatter(axes: Axes, panel: Panel, *, size: float, alpha: float) -> None:
                 mine[:, 0], mine[:, 1], s=size, color=colour, marker=mark, alpha=alpha, linewidths=0
             )
     axes.set(xticks=[], yticks=[])
+    axes.set_aspect("equal", adjustable="datalim")  # distances are what a map shows
 
 
 def _colours(panel: Panel) -> dict[str, tuple[float, float, float]]:

@@ -320,9 +320,15 @@ def _draw_shifted(request: Request, found: Mapping[str, Points], test: Items, so
         "PCA": (found["shifted, PCA"], test),
         f"LLE of {len(some):,} training pictures": (locally_linear(some, request.seed), some),
     }
-    shifts = [f"{shift:+d} px" for shift in SHIFTS]
+    names = {shift: f"{shift:+d} px" if shift else "not moved" for shift in SHIFTS}
     by_shift = [
-        Panel(title, points, [f"{shift:+d} px" for shift in items.details["shift"]], shifts, True)
+        Panel(
+            title,
+            points,
+            [names[shift] for shift in items.details["shift"].tolist()],
+            list(names.values()),
+            ordered=True,
+        )
         for title, (points, items) in columns.items()
     ]
     by_digit = [
