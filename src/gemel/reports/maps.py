@@ -58,7 +58,7 @@ def draw_with_pictures(
     canvas = Canvas(figsize=(9, 8.4), dpi=130, layout="constrained")
     axes = canvas.subplots()
     names = sorted(set(labels))
-    _scatter(axes, Panel(title, points, labels, names), size=9, alpha=0.3)
+    _scatter(axes, Panel(title, points, labels, names), size=9.0, alpha=0.3)
     low, high = points.min(axis=0), points.max(axis=0)
     places = (points - low) / np.maximum(high - low, 1e-12)
     for item in _with_room(places, apart=0.032):
@@ -89,10 +89,11 @@ def draw_panels(rows: Sequence[Sequence[Panel]], title: str, *, share: bool = Fa
     reach = max(float(np.ptp(one.points, axis=0).max()) for row in rows for one in row) * 0.55
     for line, row in zip(grid, rows, strict=True):
         for axes, panel in zip(line, row, strict=True):
-            _scatter(axes, panel, size=5, alpha=0.6)
+            _scatter(axes, panel, size=5.0, alpha=0.6)
             axes.set_title(panel.title, fontsize=10)
             if share:
                 across, up = (panel.points.min(axis=0) + panel.points.max(axis=0)) / 2
+                axes.set_aspect("equal", adjustable="box")
                 axes.set(xlim=(across - reach, across + reach), ylim=(up - reach, up + reach))
         legend = line[-1].legend(
             loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, markerscale=3, frameon=False
