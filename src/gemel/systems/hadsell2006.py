@@ -15,7 +15,7 @@ The paper's protocol:
 
 What is done differently, and why:
 - The paper's margin, rate, number of passes and ratio of the two kinds of pairs are not known to
-  us: the margin is 1, which sets nothing but the scale of the map; half of a batch's pairs are
+  us: the margin is 1, which sets little but the scale of the map; half of a batch's pairs are
   neighbours; and the number of steps is chosen for two cores.
 - `fit`'s AdamW with its schedule of the rate, without weight decay, instead of plain stochastic
   gradient descent.
@@ -252,15 +252,13 @@ def _rows_of(items: Items) -> Float[NDArray[np.float64], "items pixels"]:
 def _rows(found: Mapping[str, Points], test: Items, seed: int) -> tuple[Row, ...]:
     judge = Judge(test.name, "digits", seed)
     plain, flat = found["plain"], found["plain, PCA"]
-    (near, chance), by_pca = (
-        kept(plain, test.values, NEIGHBOURS),
-        kept(flat, test.values, NEIGHBOURS),
-    )
+    near, chance = kept(plain, test.values, NEIGHBOURS)
+    near_by_pca, _ = kept(flat, test.values, NEIGHBOURS)
     name = "4 and 9: neighbours in pixels among the nearest 5 on the map"
     rows = [
         Row(
             name,
-            (judge.mean(name, near), judge.mean(name, by_pca[0]), f"{100 * chance:.1f} %"),
+            (judge.mean(name, near), judge.mean(name, near_by_pca), f"{100 * chance:.1f} %"),
             "a figure: slant and weight of strokes vary smoothly",
         )
     ]
