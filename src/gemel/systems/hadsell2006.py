@@ -17,7 +17,7 @@ What is done differently, and why:
 - The paper's margin, rate, number of passes and ratio of the two kinds of pairs are not known to
   us: the margin is 1, which sets little but the scale of the map; half of a batch's pairs are
   neighbours; and the number of steps is chosen for two cores.
-- `fit`'s AdamW with its schedule of the rate, without weight decay, instead of plain stochastic
+- `fit`'s AdamW, with its schedule of the rate and its weight decay, instead of plain stochastic
   gradient descent.
 - The paper gives figures to look at and no numbers. The numbers here are ours, on test pictures.
 - The paper's third experiment, on NORB's aeroplane, is left out: gemel reads no NORB.
@@ -211,7 +211,6 @@ def learned(
         sampler=lambda items: GraphPairs(items, neighbours, pairs=pairs, seed=request.seed),
         steps=steps,
         rate=RATE,
-        weight_decay=0.0,
         validation=None,
         seed=request.seed,
     )
