@@ -81,7 +81,7 @@ class Size:
     lle: int
 
 
-FULL = Size(train=3000, test=1100, pairs=128, plain=6000, shifted=5000, lle=400)
+FULL = Size(train=3000, test=1100, pairs=128, plain=4000, shifted=3000, lle=400)
 QUICK = Size(train=150, test=60, pairs=32, plain=60, shifted=40, lle=40)
 NOTES = (
     "Figures on test pictures; the 95 % intervals are a bootstrap over digits. PCA: the two "
