@@ -105,10 +105,12 @@ def test_a_map_of_one_point_can_be_drawn() -> None:
 def test_springs_are_drawn_as_given() -> None:
     distances = np.linspace(0, 1, 5)
     springs = {"near": (distances**2, -distances), "far": (1 - distances, 1 - distances)}
-    history = [(10, 0.5), (20, 0.25)]
+    history = [(10 * step, 1 / step) for step in range(1, 46)]
     cost, force, curve = all_axes(maps.draw_springs(distances, springs, history, "title"))
     for axes, which in ((cost, 0), (force, 1)):
         lines = {line.get_label(): line for line in axes.lines}
         for name, values in springs.items():
             np.testing.assert_array_equal(lines[name].get_ydata(), values[which])
-    np.testing.assert_array_equal(curve.lines[0].get_xydata(), history)
+    raw, smooth = (np.asarray(line.get_xydata()) for line in curve.lines)
+    np.testing.assert_array_equal(raw, history)
+    np.testing.assert_allclose(smooth, [np.mean(history[i : i + 3], axis=0) for i in range(43)])

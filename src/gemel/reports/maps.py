@@ -128,12 +128,14 @@ def draw_springs(
     push.set(xlabel="distance on the map", ylabel="force: above 0 apart, below 0 together")
     push.axhline(0, color=GREY, linewidth=0.8)
     steps, losses = np.asarray(history, dtype=np.float64).reshape(-1, 2).T
-    curve.plot(steps, losses, color=PALETTE[0], linewidth=1)
+    curve.plot(steps, losses, color=PALETTE[4], linewidth=0.8)
+    window = max(len(steps) // 15, 1)
+    smooth = (np.convolve(each, np.full(window, 1 / window), "valid") for each in (steps, losses))
+    curve.plot(*smooth, color=PALETTE[0], linewidth=2, label=f"mean of {window} records")
     curve.set(xlabel="step of training", ylabel="mean loss of a batch", ylim=(0, None))
     for axes in (cost, push, curve):
         axes.grid(visible=True, alpha=0.3)
-    cost.legend(fontsize=9)
-    push.legend(fontsize=9)
+        axes.legend(fontsize=9)
     return canvas
 
 
