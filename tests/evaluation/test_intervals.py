@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm, t
 
 from gemel.errors import EvaluationError, SettingsError
-from gemel.evaluation import Figure, bootstrap, wilson
+from gemel.evaluation import Figure, bootstrap, students_t, wilson
 from gemel.evaluation.intervals import (
     cluster_ids,
     figures_in,
@@ -251,3 +251,41 @@ def test_figure_without_interval_says_why_and_is_still_json() -> None:
         "method": "Wilson, 400 independent trials",
         "percent": True,
     }
+
+
+class TestStudentsT:
+    @pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
+    @pytest.mark.parametrize("count", [2, 3, 10, 200])
+    def test_it_is_scipys(self, count: int, level: float) -> None:
+        values = np.random.default_rng(count).normal(0.9, 0.02, count)
+        interval = students_t(values, unit="seeds", level=level)
+        expected = t.interval(
+            level, count - 1, loc=values.mean(), scale=values.std(ddof=1) / math.sqrt(count)
+        )
+        assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-12)
+        assert interval.method == f"Student's t over {count} seeds"
+
+    def test_it_may_leave_the_shares(self) -> None:
+        assert students_t([1.0, 0.9], unit="seeds").high > 1
+
+    def test_equal_runs_have_no_width_and_one_run_no_interval(self) -> None:
+        equal = students_t([0.5, 0.5, 0.5], unit="draws")
+        assert (equal.low, equal.high) == (0.5, 0.5)
+        one = students_t([0.5], unit="draws")
+        assert math.isnan(one.low)
+        assert math.isnan(one.high)
+        assert one.method == "no interval: 1 of draws, 2 or more are needed"
+
+    def test_it_holds_the_truth_in_95_of_100(self) -> None:
+        runs = np.random.default_rng(0).normal(0.3, 1, (2000, 4))
+        held = [one.low <= 0.3 <= one.high for one in (students_t(r, unit="runs") for r in runs)]
+        assert abs(np.mean(held) - 0.95) < 0.02
+
+    @pytest.mark.parametrize("values", [[], [0.5, math.nan], [[0.5, 0.6]]])
+    def test_what_is_no_row_of_numbers_is_refused(self, values: list[float]) -> None:
+        with pytest.raises(EvaluationError, match="one or more finite values"):
+            students_t(values, unit="seeds")
+
+    def test_level_is_a_share(self) -> None:
+        with pytest.raises(SettingsError, match="between 0 and 1"):
+            students_t([1.0, 2.0], unit="seeds", level=1)

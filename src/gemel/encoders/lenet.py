@@ -105,7 +105,12 @@ class LeNet(Built):
 
     @property
     def reach(self) -> float:
-        """The greatest Manhattan distance of two embeddings: Q of the energy loss, if `bounded`."""
+        """The greatest Manhattan distance of two embeddings, which is Q of the energy loss.
+
+        Without limit unless they are `bounded` or of `unit_length`.
+        """
+        if self.unit_length:
+            return 2 * math.sqrt(self.dim)
         return 2 * AMPLITUDE * self.dim if self.bounded else math.inf
 
     def _layers(self, shape: tuple[int, ...]) -> list[nn.Module]:

@@ -31,6 +31,14 @@ class System:
 
 
 SYSTEMS: dict[str, System] = {
+    "hadsell2006": System(
+        paper="Hadsell, Chopra, LeCun 2006, Dimensionality reduction by learning an invariant "
+        "mapping, CVPR",
+        shows="2-D maps of the digits 4 and 9 learned without labels; shifted digits with and "
+        "without prior knowledge; the contrastive loss, and its collapse without repulsion",
+        data=("mnist",),
+        minutes=(0.2, 11.0),
+    ),
     "koch2015": System(
         paper="Koch, Zemel, Salakhutdinov 2015, Siamese neural networks for one-shot image "
         "recognition (ICML deep learning workshop)",

@@ -1,0 +1,125 @@
+"""`gemel systems` and `gemel reproduce`, as a user types them."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gemel import systems
+from gemel.cli import main
+from gemel.cli.app import app
+from gemel.systems import SYSTEMS
+from gemel.systems.reproduction import Request, Row, Table
+
+runner = CliRunner()
+
+
+def run(*words: object) -> str:
+    result = runner.invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> str:
+    monkeypatch.setattr(sys, "argv", ["gemel", *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_systems_lists_all_with_what_they_need() -> None:
+    text = run("systems")
+    assert SYSTEMS
+    for name, system in SYSTEMS.items():
+        assert f"{name}  {system.paper}" in text
+        assert f"shows: {system.shows}" in text
+        quick, full = system.minutes
+        needs = " and ".join(system.data)
+        assert f"needs: {needs}; about {full:g} minutes on two cores, {quick:g} with" in text
+
+
+def test_systems_as_json() -> None:
+    held = json.loads(run("systems", "--json"))
+    assert list(held) == list(SYSTEMS)
+    for name, system in SYSTEMS.items():
+        assert held[name]["paper"] == system.paper
+        assert held[name]["data"] == list(system.data)
+        assert held[name]["minutes"] == list(system.minutes)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_each_system_is_a_file_that_says_what_it_is(name: str) -> None:
+    module = import_module(f"gemel.systems.{name}")
+    assert callable(module.reproduce)
+    assert len(module.__doc__ or "") > 500
+    assert "done differently" in module.__doc__
+    assert module.reproduce.__doc__
+    assert SYSTEMS[name].data
+    quick, full = SYSTEMS[name].minutes
+    assert 0 < quick <= full
+
+
+def test_a_system_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = refused(monkeypatch, capsys, "reproduce", "NOPE", "--data", tmp_path)
+    assert told == f"gemel: no system 'NOPE'; there are {', '.join(SYSTEMS)}\n"
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_without_its_data_it_says_what_it_needs_and_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    words = ("reproduce", name, "--data", tmp_path / "void", "--out", tmp_path / "out", "--quick")
+    told = refused(monkeypatch, capsys, *words)
+    needed = SYSTEMS[name].data[0]
+    assert f"expected the data set {needed} in {tmp_path / 'void' / needed}" in told
+    assert f"`gemel fetch {needed} " in told
+
+
+def test_a_folder_that_is_another_data_set_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "strange.txt").write_text("")
+    words = ("reproduce", "hadsell2006", "--data", tmp_path, "--out", tmp_path / "out")
+    told = refused(monkeypatch, capsys, *words)
+    assert "no train-images-idx3-ubyte.gz" in told
+    assert "got strange.txt" in told
+    assert "gemel fetch mnist" in told
+
+
+def test_reproduce_passes_on_what_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    def reproduce(request: Request) -> Table:
+        asked.append(request)
+        request.say("a line")
+        return Table(("ours",), (Row("a figure", ("1 %",), "2 %"),))
+
+    name = next(iter(SYSTEMS))
+    monkeypatch.setattr(import_module(f"gemel.systems.{name}"), "reproduce", reproduce)
+    out = tmp_path / "out"
+    words = ["--data", tmp_path, "--out", out, "--quick", "--seed", 5, "--resume"]
+    text = run("reproduce", name, *words)
+    assert "a line" in text
+    assert "a figure  1 %   2 %" in text
+    assert f"{out}/ holds the models, the pictures and this table" in text
+    (request,) = asked
+    assert (request.data, request.out, request.seed) == (tmp_path, out, 5)
+    assert request.quick
+    assert request.resume
+    assert json.loads((out / "figures.json").read_text())["system"] == name
+    monkeypatch.chdir(tmp_path)
+    run("reproduce", name, "--data", tmp_path)
+    assert asked[1].out == Path(name)
+    assert not asked[1].quick
+    assert not asked[1].resume
+    assert (tmp_path / name / "table.md").exists()
+    assert systems.SYSTEMS is SYSTEMS
