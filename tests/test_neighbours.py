@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gemel
-from gemel import sampling
+from gemel import neighbours, sampling
 from gemel.errors import DataError, SettingsError
 from gemel.items import Items
 from gemel.neighbours import nearest_neighbours
