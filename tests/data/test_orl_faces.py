@@ -64,9 +64,10 @@ def test_the_digest_hangs_on_every_pixel(tmp_path: Path) -> None:
     one = content_digest(write(tmp_path / "a.zip", FILES))
     last = FILES[f"orl_faces/{KEYS[-1]}.pgm"]
     other = last[:-1] + bytes([last[-1] ^ 1])
-    assert content_digest(
-        write(tmp_path / "b.zip", FILES | {f"orl_faces/{KEYS[-1]}.pgm": other})
-    ) != one
+    assert (
+        content_digest(write(tmp_path / "b.zip", FILES | {f"orl_faces/{KEYS[-1]}.pgm": other}))
+        != one
+    )
 
 
 @settings(max_examples=25)
