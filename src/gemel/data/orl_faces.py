@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def _packed(archive: zipfile.ZipFile, place: Path) -> Iterator[_File]:
         found = _NAME.search(info.filename)
         if found and "__MACOSX/" not in info.filename:
             origin = f"{place.name}: {info.filename}"
-            yield _File(found[1], origin, info.file_size, lambda info=info: archive.read(info))
+            yield _File(found[1], origin, info.file_size, partial(archive.read, info))
 
 
 def _unpacked(folder: Path) -> Iterator[_File]:

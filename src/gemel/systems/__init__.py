@@ -30,7 +30,20 @@ class System:
     minutes: tuple[float, float]
 
 
-SYSTEMS: dict[str, System] = {}
+SYSTEMS: dict[str, System] = {
+    "chopra2005": System(
+        paper="Chopra, Hadsell, LeCun 2005, CVPR",
+        shows="energy loss on faces of unseen people: false rejects and accepts, the worst pairs",
+        data=("orl_faces",),
+        minutes=(0.2, 15),
+    ),
+    "schroff2015": System(
+        paper="Schroff, Kalenichenko, Philbin 2015, CVPR (FaceNet)",
+        shows="triplet loss and semi-hard mining on a sphere: faces, one picture enrolled, symbols",
+        data=("orl_faces",),
+        minutes=(0.3, 25),
+    ),
+}
 """By the name of its file here."""
 
 
