@@ -92,22 +92,19 @@ def draw_pairs(rows: Mapping[str, Sequence[Pair]], title: str, word: str) -> Can
         title: of the whole.
         word: what the distance is called, such as "E".
     """
-    canvas = Canvas(figsize=(1.62 * ACROSS, 1.95 * len(rows) + 0.4), dpi=110)
-    canvas.suptitle(title, fontsize=11, x=0.02, ha="left", y=0.995)
-    parts = np.ravel(np.asarray(canvas.subfigures(len(rows) + 1, 1, height_ratios=_heights(rows))))
+    canvas = Canvas(figsize=(1.62 * ACROSS, 1.55 * len(rows) + 0.45), dpi=110)
+    heights = [0.45, *[1.55] * len(rows)]
+    parts = np.ravel(np.asarray(canvas.subfigures(len(rows) + 1, 1, height_ratios=heights)))
+    parts[0].text(0.02, 0.35, title, fontsize=9)
     for part, (name, pairs) in zip(parts[1:], rows.items(), strict=True):
         part.suptitle(name, fontsize=9, x=0.02, ha="left", y=0.99, color=GREY)
         grid = np.ravel(np.asarray(part.subplots(1, ACROSS, squeeze=False)))
-        part.subplots_adjust(left=0.02, right=0.98, top=0.84, bottom=0.13, wspace=0.12)
+        part.subplots_adjust(left=0.02, right=0.98, top=0.85, bottom=0.20, wspace=0.12)
         for axes in grid:
             axes.axis("off")
         for axes, pair in zip(grid, pairs, strict=False):
             _show_pair(axes, pair, word)
     return canvas
-
-
-def _heights(rows: Mapping[str, Sequence[Pair]]) -> list[float]:
-    return [0.16, *[1.0] * len(rows)]
 
 
 def _show_pair(axes: Axes, pair: Pair, word: str) -> None:
@@ -119,7 +116,7 @@ def _show_pair(axes: Axes, pair: Pair, word: str) -> None:
     axes.axis("on")
     axes.set(xticks=[], yticks=[])
     axes.set_xlabel(
-        f"{who}: {word} {pair.distance:.3g}, {pair.share:.2f} t", fontsize=7, labelpad=2
+        f"{who}\n{word} {pair.distance:.3g}, {pair.share:.2f} t", fontsize=7, labelpad=2
     )
     for side in axes.spines.values():
         side.set(color=WRONG if wrong else RIGHT, linewidth=2)
@@ -290,10 +287,10 @@ def _show_sphere(
     squared = ((points - eye) ** 2).sum(axis=1)
     positive = owner == owner[anchor]
     edge = float(squared[positive].max())
-    for number, away in enumerate(np.linspace(edge, min(edge + margin, 4.0), 9)):
-        ring = _circle(eye, float(away))
-        said = f"ring of the margin, {margin:g}" if not number else None
-        axes.plot(*ring.T, color="#F0E442", linewidth=2.2, alpha=0.8, label=said, zorder=1)
+    ring = np.stack([_circle(eye, away) for away in np.linspace(edge, min(edge + margin, 4.0), 5)])
+    axes.plot_surface(*ring.transpose(2, 0, 1), color="#F0E442", alpha=0.45, shade=False, ccount=72)
+    axes.plot(*ring[0].T, color="#B8AE00", label=f"ring of the margin, {margin:g}")
+    axes.plot(*ring[-1].T, color="#B8AE00")
     positive[anchor] = False
     far = points @ eye < 0
     for chosen, colour, mark, said in (
@@ -323,10 +320,10 @@ def _show_sphere(
     axes.set_axis_off()
 
 
-def _circle(eye: Float[NDArray[np.floating], " 3"], squared: float) -> Points:
+def _circle(eye: Float[NDArray[np.floating], " 3"], squared: float | np.floating) -> Points:
     """[K, 3] all points of the unit sphere at a squared distance from `eye`."""
     cosine = 1 - squared / 2
     aside = np.linalg.svd(eye[None])[2][1:]  # [2, 3] at right angles to `eye`
     turn = np.linspace(0, 2 * np.pi, 120)
     around = np.cos(turn)[:, None] * aside[0] + np.sin(turn)[:, None] * aside[1]
-    return np.asarray(cosine * eye + np.sqrt(max(0.0, 1 - cosine**2)) * around)
+    return np.asarray(cosine * eye + np.sqrt(np.maximum(0, 1 - cosine**2)) * around)
