@@ -11,16 +11,15 @@ claim is accepted where phi_g / (phi_g + phi_i) is high.
 What is done differently, and why:
 - Ten draws of five test people instead of one: one bad picture among 50 moves a rate by points.
 - No FERET, which cannot be had without asking its publisher: 350 pictures are all there is.
-- So pictures are warped while training, and mirrored, upside-down and turned pictures count as
-  further people: 35 identities alone are learned by heart.
-- All pairs of a batch of pictures meet, genuine and impostor ones weighing alike; the paper draws
-  as many of both from all pairs. It is the same mean, from fewer pictures.
-- Each picture is given mean 0 and standard deviation 1 first.
+- So pictures are mirrored and warped while training, and given mean 0 and deviation 1 first.
+- All genuine pairs of a batch count, and of its impostor pairs the nearest 5 %, both kinds weighing
+  alike; the paper draws as many impostor as genuine pairs from all. Far impostors teach little:
+  with all of them the equal error rate on validation people was half as much again, or twice.
+- The 50 numbers pass no tanh at the end, which would saturate, and Q is chosen.
 - AdamW, as the paper's steps are not known. Every map of the second convolution sees all of the
   first, where the paper's sees some.
 - Beside the paper's network the same loss trains gemel's own small one, with batch norms and
-  embeddings of length 1, on the nearest impostor pairs of each batch: it is much better at people
-  whom it never saw.
+  embeddings of length 1; for it mirrored, upside-down and turned pictures are further people.
 - No pair of a picture with itself is judged; the paper's counts (500 and 2,000) hold them.
 """
 
@@ -62,17 +61,17 @@ from gemel.systems._faces import (
 from gemel.systems.reproduction import Request, Table
 
 DIM = 50
-BOUND = encoders.LeNet(DIM, bounded=True).reach
-"""Q: the greatest energy, of 50 numbers between -1.7159 and 1.7159."""
+BOUND = 30.0
+"""Q for the paper's network. Its 50 numbers pass no tanh here, so no energy is the greatest: this
+is about how far apart two people come to lie."""
 WIDTHS = (16, 32, 64, 64)
 SPHERE_BOUND = metrics.Manhattan().reach(DIM, unit_length=True)
-"""Q of gemel's own network: the greatest energy of 50 numbers on the unit sphere."""
+"""Q for gemel's own network: the greatest energy of 50 numbers on the unit sphere."""
 NEAREST = 0.05
-"""The share of a batch's impostor pairs, the nearest ones, that teach gemel's own network."""
-STEPS, OWN_STEPS, QUICK_STEPS = 160, 250, 6
-CLASSES, PER_CLASS = 70, 2
+"""The share of a batch's impostor pairs, the nearest ones, that count."""
+STEPS, OWN_STEPS, QUICK_STEPS = 250, 200, 6
 RATE = 3e-3
-AUGMENT = inputs.Warp(rotation=12, scale=0.12, shear=0.1, shift=0.06, elastic=0.02, fill="border")
+WARP = inputs.Warp(rotation=12, scale=0.12, shear=0.1, shift=0.06, elastic=0.02, fill="border")
 
 
 class EveryPair(LabelLoss):
@@ -92,7 +91,7 @@ class EveryPair(LabelLoss):
         "Chopra, Hadsell, LeCun 2005",
     )
 
-    def __init__(self, bound: float = BOUND, nearest: float = 1.0) -> None:
+    def __init__(self, bound: float, nearest: float = 1.0) -> None:
         super().__init__()
         if not 0 < nearest <= 1:
             raise SettingsError(f"`nearest` is a share, above 0 and at most 1; got {nearest}")
@@ -131,49 +130,50 @@ class Way:
         name: of its models.
         encoder: makes it.
         bound: Q.
-        nearest: see `EveryPair`.
         steps: of the full form.
+        flips: whether flipped pictures count as further people; else some are only mirrored.
     """
 
     name: str
     encoder: Callable[[], nn.Module]
     bound: float
-    nearest: float
     steps: int
+    flips: bool
 
     def network(self, seed: int) -> Siamese:
         """With first weights of `seed`."""
-        return Siamese(
-            inputs.Images(SIZE),
-            self.encoder(),
-            metrics.Manhattan(),
-            seed=seed,
-        )
+        return Siamese(inputs.Images(SIZE), self.encoder(), metrics.Manhattan(), seed=seed)
 
     def settings(self, request: Request, seed: int) -> dict[str, Any]:
         """How it is trained."""
-        return training(request, seed, self.steps) | {"loss": EveryPair(self.bound, self.nearest)}
+        plan = training(request, seed, self.steps, flips=self.flips)
+        return plan | {"loss": EveryPair(self.bound, NEAREST)}
 
 
 PAPERS = Way(
     "energy",
-    partial(encoders.LeNet, DIM, stages=encoders.LeNet.CHOPRA, bounded=True, standardise=True),
+    partial(encoders.LeNet, DIM, stages=encoders.LeNet.CHOPRA, standardise=True),
     BOUND,
-    1.0,
     STEPS,
+    flips=False,
 )
 OWN = Way(
-    "own", partial(encoders.Conv, WIDTHS, DIM, unit_length=True), SPHERE_BOUND, NEAREST, OWN_STEPS
+    "own",
+    partial(encoders.Conv, WIDTHS, DIM, unit_length=True),
+    SPHERE_BOUND,
+    OWN_STEPS,
+    flips=True,
 )
 
 
-def training(request: Request, seed: int, steps: int) -> dict[str, Any]:
-    """How a network of faces is trained, but for the loss."""
+def training(request: Request, seed: int, steps: int, *, flips: bool) -> dict[str, Any]:
+    """How a network of faces is trained, but for the loss: about 100 or 140 pictures a batch."""
+    classes, per_class = (70, 2) if flips else (35, 3)
     return {
         "sampler": partial(
-            sampling.ClassesByItems, classes=CLASSES, per_class=PER_CLASS, seed=seed
+            sampling.ClassesByItems, classes=classes, per_class=per_class, seed=seed
         ),
-        "augment": AUGMENT,
+        "augment": WARP if flips else inputs.Chain([inputs.Flip(), WARP]),
         "validation": None,
         "steps": QUICK_STEPS if request.quick else steps,
         "rate": RATE,
@@ -189,7 +189,7 @@ def judge_draws(request: Request, draws: Sequence[Draw], way: Way) -> list[Judge
         model = request.trained(
             f"{way.name}-{draw.number:02}",
             partial(way.network, seed),
-            more_people(draw.train),
+            more_people(draw.train) if way.flips else draw.train,
             **way.settings(request, seed),
         )
         found.append(judge_model(draw, model))
@@ -253,7 +253,7 @@ def draw_loss(bound: float) -> Canvas:
         f"Q = {bound:.1f}", (bound, 0.5 * bound), (-6, 0), ha="right", textcoords="offset points"
     )
     axes.set(xlabel="energy E of the pair", ylabel="loss", xlim=(0, float(at[-1])))
-    axes.set(ylim=(0, 2.3 * bound), title="The energy loss: both cost 2Q at their worst")
+    axes.set(ylim=(0, 2.3 * bound), title="A genuine pair at Q costs as much as impostors at 0")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(loc="upper center")
     return canvas
