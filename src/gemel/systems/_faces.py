@@ -185,9 +185,12 @@ def judge_model(draw: Draw, model: Siamese) -> Judged:
     return judge(draw, lambda items: model.embed(items).numpy(), between)
 
 
-def judge_pixels(draw: Draw) -> Judged:
-    """The sum of the differences of the shrunk pictures' greys."""
-    return judge(draw, _pixels, partial(cdist, metric="cityblock"))
+def judge_pixels(draw: Draw, metric: str = "euclidean") -> Judged:
+    """How far the greys of the shrunk pictures are apart: "euclidean", or "cityblock", their sum.
+
+    The sum is the better one of the two here.
+    """
+    return judge(draw, _pixels, partial(cdist, metric=metric))
 
 
 def judge_lda(draw: Draw) -> Judged:

@@ -202,6 +202,7 @@ def reproduce(request: Request) -> Table:
     draws = draws_of(request)
     papers, own = (judge_draws(request, draws, way) for way in (PAPERS, OWN))
     pixels, lda = list(map(judge_pixels, draws)), list(map(judge_lda, draws))
+    sums = [judge_pixels(draw, "cityblock") for draw in draws]
     seed = request.seed
     make = partial(OWN.network, seed)
     calibrated(request, "faces", make, draws[0], **OWN.settings(request, seed))
@@ -218,15 +219,15 @@ def reproduce(request: Request) -> Table:
             untrained, papers[0], f"Pairs of unseen people: {draws[0].people}", "energy E"
         ),
         "trade_off": draw_trade_off(
-            {"paper's network": papers, "own network": own, "PCA + LDA": lda, "pixels": pixels},
+            {"paper's network": papers, "own network": own, "PCA + LDA": lda, "pixels": sums},
             "Verifying unseen people, all pairs of pictures",
         ),
     }
     for name, canvas in pictures.items():
         save(canvas, request.out / f"{name}.png")
     return Table(
-        ("paper's network", "own network", "nearest pixels", "PCA + LDA"),
-        tuple(face_rows([papers, own, pixels, lda], seed=seed)),
+        ("paper's network", "own network", "pixels, Euclidean", "pixels, Manhattan", "PCA + LDA"),
+        tuple(face_rows([papers, own, pixels, sums, lda], seed=seed)),
         (
             f"Paper's network. {hardest(draws, papers)}",
             f"Own network. {hardest(draws, own)}",
