@@ -72,7 +72,8 @@ def test_what_it_trains_is_an_ordinary_model(
 def test_embeddings_have_length_one_with_and_without_views() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (5, 112, 92), dtype=np.uint8)
     for views in (1, 4):
-        model = schroff2015.network(0, views=views)
+        model = schroff2015.network(0)
+        model.views = views
         points = model.embed(list(pictures))
         assert torch.allclose(points.norm(dim=1), torch.ones(5), atol=1e-5)
         cosine = points @ points.T
