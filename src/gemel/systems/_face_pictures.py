@@ -316,7 +316,7 @@ def _show_sphere(
         elev=float(np.degrees(np.arcsin(np.clip(eye[2], -1, 1)))) + 18,
         azim=float(np.degrees(np.arctan2(eye[1], eye[0]))) + 24,
     )
-    axes.set_box_aspect((1, 1, 1), zoom=1.35)
+    axes.set_box_aspect((1, 1, 1), zoom=1.6)
     axes.set_axis_off()
 
 
