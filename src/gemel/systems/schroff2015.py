@@ -14,7 +14,8 @@ What is done differently, and why:
 - The ORL faces and symbols drawn by code in place of 200 million private pictures: the table says
   how far 350 pictures of 35 people go, not how far the idea does.
 - A small convolutional network for the paper's Inception; the loss, the mining, the margin and the
-  sphere are the paper's. Pictures are flipped and warped as in chopra2005.
+  sphere are the paper's. Pictures are flipped and warped as in chopra2005, whose network for the
+  energy loss has half as many maps in its first two blocks.
 - All semi-hard negatives of a batch count, where the paper picks some.
 - AdamW for AdaGrad.
 """
