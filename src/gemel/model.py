@@ -19,7 +19,7 @@ from gemel.evaluation.calibration import Calibration
 from gemel.inputs import AnyInput, Input, Prepared, input_of, prepare, read_items
 from gemel.items import SIDES, Indices, Items, Side
 from gemel.leaks import Marks
-from gemel.metrics import Metric, NoMetric
+from gemel.metrics import Metric, NoMetric, unit
 
 
 @dataclass(frozen=True)
@@ -232,12 +232,15 @@ class Siamese(nn.Module):
         which = self._side(side)
         encoder, given = self.side_encoder(which), input_of(self.input, which)
         out = torch.empty(len(prepared), self.dim)
+        # the mean of views lies inside the sphere that a view lies on
+        on_sphere = self.views > 1 and getattr(encoder, "unit_length", False)
         with self.evaluating():
             for rows in self._blocks(len(prepared)):
                 batch = self._filled(given, prepared, rows)
                 views = given.views(batch, self.views) if self.views > 1 else batch[None]  # type: ignore[attr-defined]
                 each = self._normalised(encoder(views.flatten(0, 1)))
-                out[rows] = each.reshape(*views.shape[:2], -1).mean(0)[: len(rows)].cpu()
+                mean = each.reshape(*views.shape[:2], -1).mean(0)[: len(rows)]
+                out[rows] = (unit(mean) if on_sphere else mean).cpu()
         return out
 
     def pair_distances(self, left: Prepared, right: Prepared) -> Float[Tensor, " pairs"]:

@@ -413,7 +413,7 @@ def embed(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="The data set: omniglot or mnist.")],
+    name: Annotated[str, typer.Argument(help="The data set: omniglot, mnist or orl_faces.")],
     folder: Annotated[
         Path | None, typer.Argument(help="Where to put it [default: data/NAME].")
     ] = None,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gemel.data.items_csv import items_csv
     from gemel.data.mnist import mnist
     from gemel.data.omniglot import lake_runs, omniglot
+    from gemel.data.orl_faces import orl_faces
     from gemel.data.pairs_csv import pairs_csv
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
@@ -32,6 +33,7 @@ __all__ = [
     "lake_runs",
     "mnist",
     "omniglot",
+    "orl_faces",
     "pair_arrays",
     "pairs_csv",
     "quarter_turns",

@@ -15,6 +15,8 @@ from gemel.errors import SettingsError
 
 Stages = tuple[tuple[int, int, int, int], ...]
 AMPLITUDE, SLOPE = 1.7159, 2 / 3
+FLATTEST = 0.01
+"""The least standard deviation that a picture is divided by, of values from 0 to 1."""
 
 
 class ScaledTanh(nn.Module):
@@ -26,6 +28,20 @@ class ScaledTanh(nn.Module):
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Values between -1.7159 and 1.7159."""
         return AMPLITUDE * torch.tanh(SLOPE * x)
+
+
+class Standardise(nn.Module):
+    """Each picture less its mean, divided by its standard deviation: light does not count.
+
+    Source: LeCun, Bottou, Orr, Müller 1998, section 4.3, where inputs have mean 0 and variance 1.
+    """
+
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels height width"]:
+        """Mean 0 and deviation 1; a picture of one tone becomes all 0."""
+        deviation, mean = torch.std_mean(x, (1, 2, 3), keepdim=True, correction=0)
+        return (x - mean) / deviation.clamp(min=FLATTEST)
 
 
 class Subsample(nn.Module):
@@ -67,6 +83,7 @@ class LeNet(Built):
             the patch that is averaged after it (1, 1: none).
         bounded: pass the embedding through the scaled tanh, too: its numbers then lie between
             -1.7159 and 1.7159.
+        standardise: give each picture mean 0 and standard deviation 1 first.
         unit_length: scale each embedding to length 1.
 
     Raises:
@@ -82,6 +99,7 @@ class LeNet(Built):
         *,
         stages: Sequence[Sequence[int]] = CHOPRA,
         bounded: bool = False,
+        standardise: bool = False,
         unit_length: bool = False,
     ) -> None:
         super().__init__(dim, unit_length=unit_length)
@@ -94,12 +112,14 @@ class LeNet(Built):
             )
         self.stages: Stages = tuple((s[0], s[1], s[2], s[3]) for s in stages)
         self.bounded = bounded
+        self.standardise = standardise
 
     def settings(self) -> dict[str, Any]:
         """The arguments that make this encoder again."""
         return {
             "stages": [list(stage) for stage in self.stages],
             "bounded": self.bounded,
+            "standardise": self.standardise,
             **super().settings(),
         }
 
@@ -115,7 +135,7 @@ class LeNet(Built):
 
     def _layers(self, shape: tuple[int, ...]) -> list[nn.Module]:
         channels, height, width = image_shape(shape, "LeNet")
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = [Standardise()] if self.standardise else []
         for maps, side, low, narrow in self.stages:
             layers += [nn.Conv2d(channels, maps, side), ScaledTanh()]
             if low * narrow > 1:

@@ -31,6 +31,13 @@ class System:
 
 
 SYSTEMS: dict[str, System] = {
+    "chopra2005": System(
+        paper="Chopra, Hadsell, LeCun 2005, Learning a similarity metric discriminatively, with "
+        "application to face verification, CVPR",
+        shows="energy loss on faces of unseen people: false rejects and accepts, the worst pairs",
+        data=("orl_faces",),
+        minutes=(0.3, 11.0),
+    ),
     "hadsell2006": System(
         paper="Hadsell, Chopra, LeCun 2006, Dimensionality reduction by learning an invariant "
         "mapping, CVPR",
@@ -41,10 +48,17 @@ SYSTEMS: dict[str, System] = {
     ),
     "koch2015": System(
         paper="Koch, Zemel, Salakhutdinov 2015, Siamese neural networks for one-shot image "
-        "recognition (ICML deep learning workshop)",
+        "recognition, ICML deep learning workshop",
         shows="verification and 20-way one-shot on unseen alphabets, MNIST without more training",
         data=("omniglot", "mnist"),
         minutes=(0.5, 90.0),
+    ),
+    "schroff2015": System(
+        paper="Schroff, Kalenichenko, Philbin 2015, FaceNet: a unified embedding for face "
+        "recognition and clustering, CVPR",
+        shows="triplet loss and semi-hard mining on a sphere: faces, one picture enrolled, symbols",
+        data=("orl_faces",),
+        minutes=(0.4, 19.0),
     ),
 }
 """By the name of its file here."""
