@@ -4,7 +4,7 @@
     python benchmarks/published_systems.py koch2015 ... --resume      # goes on where it stopped
 
 Each table stands between two marks in docs/results.md, and is replaced there, with the commit that
-made it, the seed and the minutes it took.
+made it, the seed and the minutes of training. With --resume that is the commit that measured.
 """
 
 import argparse
@@ -37,7 +37,8 @@ def section(name: str, table: str, facts: dict[str, object]) -> str:
     return (
         f"### {name}\n{SYSTEMS[name].paper}\n\n"
         f"`gemel reproduce {name} --data DATA`, seed {facts['seed']}, commit {facts['commit']}, "
-        f"{facts['minutes']} minutes on {facts['threads']} threads, torch {facts['torch']}\n\n"
+        f"{facts['training_minutes']} minutes of training on {facts['threads']} threads, "
+        f"torch {facts['torch']}\n\n"
         f"{table}"
     )
 

@@ -5,6 +5,7 @@ import math
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 import gemel
 from gemel import Items, Siamese, encoders, inputs, metrics, sampling
-from gemel.errors import DataError
+from gemel.errors import DataError, TrainingError
 from gemel.evaluation import Figure
 from gemel.systems.reproduction import Request, Row, Table, run, shown
 
@@ -138,9 +139,9 @@ class Interrupting:
 
 
 class TestTrained:
-    def trained(self, asked: Request, items: Items, at: int | None = None) -> Siamese:
+    def trained(self, asked: Request, items: Items, at: int | None = None, **more: Any) -> Siamese:
         def make() -> Siamese:
-            net = encoders.Conv(width=(4, 4), dim=4)
+            net = encoders.Conv(width=(8, 16), dim=8)
             return Siamese(inputs.Images(16), net, metrics.Cosine(), seed=1)
 
         return asked.trained(
@@ -149,8 +150,7 @@ class TestTrained:
             items,
             loss=Interrupting(at),
             sampler=lambda train: sampling.ClassesByItems(train, classes=4, per_class=2),
-            steps=8,
-            validation=None,
+            **{"steps": 8, "validation": None, **more},
         )
 
     def test_the_model_lies_in_the_folder(self, symbols: Items, tmp_path: Path) -> None:
@@ -168,6 +168,25 @@ class TestTrained:
         assert (tmp_path / "small.gemel").stat().st_mtime_ns == written
         assert alike(again, model)
         assert said == [f"small: {tmp_path / 'small.gemel'} is there already"]
+
+    @pytest.mark.parametrize("other", [{"steps": 9}, {"seed": 1}])
+    def test_a_model_of_another_run_is_not_taken(
+        self, symbols: Items, tmp_path: Path, other: dict[str, int]
+    ) -> None:
+        self.trained(request(tmp_path, tmp_path), symbols)
+        with pytest.raises(TrainingError, match="another run"):
+            self.trained(request(tmp_path, tmp_path, resume=True), symbols, **other)
+
+    def test_what_was_trained_and_not_calibrated_is_calibrated(
+        self, symbols: Items, tmp_path: Path
+    ) -> None:
+        self.trained(request(tmp_path, tmp_path), symbols)
+        asked = request(tmp_path, tmp_path, resume=True)
+        other = gemel.data.drawn(alphabets=4, characters=6, drawers=4, size=16, seed=9, name="o")
+        assert self.trained(asked, symbols, calibrate_on=other).calibration is not None
+        kept = gemel.load(tmp_path / "small.gemel")
+        assert kept.calibration is not None
+        assert asked.trained_for == [kept.training_summary["seconds"]]
 
     def test_without_resume_it_is_trained_anew(self, symbols: Items, tmp_path: Path) -> None:
         self.trained(request(tmp_path, tmp_path), symbols)

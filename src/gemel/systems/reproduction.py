@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from gemel.calibrating import calibrate
-from gemel.errors import DataError
+from gemel.errors import DataError, TrainingError
 from gemel.evaluation import Figure
 from gemel.items import Items, Pairs
 from gemel.model import Siamese, load
 from gemel.training import fit
+from gemel.training.checkpoint import path_for
 from gemel.version import __version__
 
 Cell = Figure | str
@@ -107,6 +108,7 @@ class Request:
         resume: take what is complete in `out`, and go on with what was stopped.
         say: gets each line to show.
         progress: show a progress bar while training.
+        trained_for: seconds that each model took to train, in this run or the one that is resumed.
     """
 
     data: Path
@@ -116,6 +118,7 @@ class Request:
     resume: bool = False
     say: Callable[[str], object] = field(default=print, repr=False)
     progress: bool = False
+    trained_for: list[float] = field(default_factory=list, repr=False)
 
     def folder(self, name: str) -> Path:
         """Where the data set `name` is.
@@ -125,7 +128,7 @@ class Request:
         """
         places = [self.data / name, self.data, self.data.parent / name]
         for place in places:
-            if place.name == name and place.is_dir():
+            if place.resolve().name == name and place.is_dir():
                 return place
         got = "a folder without it" if self.data.is_dir() else "no folder"
         raise DataError(
@@ -154,28 +157,47 @@ class Request:
             calibrate_on: what gives it a threshold and probabilities, so that it can be used;
                 nothing that it is tested on.
             **settings: of `fit`.
+
+        Raises:
+            TrainingError: what lies there is of another run.
         """
         path = self.out / f"{name}.gemel"
-        stopped = path.with_name(path.name + ".checkpoint").exists()
-        if self.resume and path.exists() and not stopped:
+        if self.resume and path.exists() and not path_for(path).exists():
             self.say(f"{name}: {path} is there already")
-            return load(path)
-        begun = time.monotonic()
-        model = make()
-        done = fit(
-            model,
-            train,
-            out=path,
-            resume=self.resume,
-            progress=self.progress,
-            **settings,
-        )
-        if calibrate_on is not None:
+            model = self._complete(path, settings)
+        else:
+            model = self._fitted(name, path, make(), train, settings)
+        self.trained_for.append(float(model.training_summary["seconds"]))
+        if calibrate_on is not None and model.calibration is None:
             calibrate(model, calibrate_on, seed=self.seed)
             model.save(path)
+        return model
+
+    def _fitted(
+        self, name: str, path: Path, model: Siamese, train: Items | Pairs, settings: dict[str, Any]
+    ) -> Siamese:
+        begun = time.monotonic()
+        done = fit(model, train, out=path, resume=self.resume, progress=self.progress, **settings)
         held = "" if done.validation is None else f", validation {100 * done.validation:.1f} %"
         seconds = time.monotonic() - begun
         self.say(f"{name}: {done.steps:,} steps, {seconds / 60:.1f} minutes{held}")
+        return model
+
+    def _complete(self, path: Path, settings: dict[str, Any]) -> Siamese:
+        """The model that lies there already.
+
+        Raises:
+            TrainingError: it was trained for another number of steps, or by another seed.
+        """
+        model = load(path)
+        known = model.training_summary
+        found = {"steps": known["settings"]["budget"]["steps"], "seed": known["seed"]}
+        wanted = {key: settings[key] for key in found if key in settings}
+        if any(found[key] != value for key, value in wanted.items()):
+            raise TrainingError(
+                f"{path} was trained with {found}, and {wanted} is asked for: it is of the quick "
+                "form, or of another run. Leave --resume out to train anew, or give another --out"
+            )
         return model
 
 
@@ -189,6 +211,7 @@ def run(name: str, make: Callable[[Request], Table], request: Request) -> Table:
         "quick": request.quick,
         "seed": request.seed,
         "minutes": round((time.monotonic() - begun) / 60, 1),
+        "training_minutes": round(sum(request.trained_for) / 60, 1),
         "threads": torch.get_num_threads(),
         "gemel": __version__,
         "torch": torch.__version__,
