@@ -4,7 +4,7 @@
     python benchmarks/published_systems.py koch2015 ... --resume      # goes on where it stopped
 
 Each table stands between two marks in docs/results.md, and is replaced there, with the commit that
-made it, the seed and the minutes of training. With --resume that is the commit that measured.
+measured it, the seed and the minutes of training.
 """
 
 import argparse
@@ -34,11 +34,13 @@ def commit() -> str:
 
 def section(name: str, table: str, facts: dict[str, object]) -> str:
     """What stands between the marks of a system."""
+    threads = facts["threads"]
+    earlier = ", by models of an earlier run" if facts["resumed"] else ""
     return (
         f"### {name}\n{SYSTEMS[name].paper}\n\n"
-        f"`gemel reproduce {name} --data DATA`, seed {facts['seed']}, commit {facts['commit']}, "
-        f"{facts['training_minutes']} minutes of training on {facts['threads']} threads, "
-        f"torch {facts['torch']}\n\n"
+        f"`gemel reproduce {name} --data DATA`, seed {facts['seed']}, measured at commit "
+        f"{facts['commit']}{earlier}; {facts['training_minutes']} minutes of training, "
+        f"{facts['device']}, {threads} thread{'s' * (threads != 1)}, torch {facts['torch']}\n\n"
         f"{table}"
     )
 
@@ -69,7 +71,8 @@ def main() -> None:
         request = Request(words.data, out, seed=words.seed, resume=words.resume)
         table = reproduce(name, request)
         print(table, flush=True)
-        facts = json.loads((out / FIGURES).read_text(encoding="utf-8")) | {"commit": made_by}
+        facts = json.loads((out / FIGURES).read_text(encoding="utf-8"))
+        facts |= {"commit": made_by, "resumed": words.resume}
         put(name, section(name, table.as_markdown(), facts))
 
 

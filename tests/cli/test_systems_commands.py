@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gemel import systems
 from gemel.cli import main
 from gemel.cli.app import app
 from gemel.systems import SYSTEMS
@@ -103,10 +102,12 @@ def test_reproduce_passes_on_what_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_
         request.say("a line")
         return Table(("ours",), (Row("a figure", ("1 %",), "2 %"),))
 
-    name = next(iter(SYSTEMS))
+    name = "koch2015"
+    for needed in SYSTEMS[name].data:
+        (tmp_path / needed).mkdir()
     monkeypatch.setattr(import_module(f"gemel.systems.{name}"), "reproduce", reproduce)
     out = tmp_path / "out"
-    words = ["--data", tmp_path, "--out", out, "--quick", "--seed", 5, "--resume"]
+    words = ["--data", tmp_path, "--out", out, "--quick", "--seed", 5, "--resume", "--paper-size"]
     text = run("reproduce", name, *words)
     assert "a line" in text
     assert "a figure  1 %   2 %" in text
@@ -115,11 +116,47 @@ def test_reproduce_passes_on_what_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_
     assert (request.data, request.out, request.seed) == (tmp_path, out, 5)
     assert request.quick
     assert request.resume
+    assert request.paper_size
+    assert "its figures say nothing" in text
     assert json.loads((out / "figures.json").read_text())["system"] == name
     monkeypatch.chdir(tmp_path)
     run("reproduce", name, "--data", tmp_path)
     assert asked[1].out == Path(name)
     assert not asked[1].quick
     assert not asked[1].resume
-    assert (tmp_path / name / "table.md").exists()
-    assert systems.SYSTEMS is SYSTEMS
+    assert not asked[1].paper_size
+    assert "say nothing" not in (tmp_path / name / "table.md").read_text()
+
+
+def test_only_systems_that_are_made_smaller_have_a_paper_size(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = refused(
+        monkeypatch, capsys, "reproduce", "hadsell2006", "--data", tmp_path, "--paper-size"
+    )
+    assert "leave paper_size out" in told
+
+
+def test_all_data_are_looked_for_before_the_long_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Omniglot is there, though empty; what is missing is MNIST, whose place is beside it."""
+    (tmp_path / "omniglot").mkdir()
+    told = refused(monkeypatch, capsys, "reproduce", "koch2015", "--data", tmp_path / "omniglot")
+    assert f"`gemel fetch mnist {tmp_path / 'mnist'}`" in told
+
+
+def test_ctrl_c_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def reproduce(request: Request) -> Table:
+        raise KeyboardInterrupt
+
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.setattr(import_module("gemel.systems.hadsell2006"), "reproduce", reproduce)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["gemel", "reproduce", "hadsell2006", "--data", str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 130
+    assert "--resume goes on" in capsys.readouterr().err

@@ -269,6 +269,11 @@ class TestStudentsT:
         assert students_t([1.0, 0.9], unit="seeds").high > 1
 
     def test_equal_runs_have_no_width_and_one_run_no_interval(self) -> None:
+        cut = students_t([1.0, 0.9], unit="seeds", share=True)
+        assert (cut.low, cut.high) == (students_t([1.0, 0.9], unit="seeds").low, 1.0)
+        assert students_t([0.0, 0.1], unit="seeds", share=True).low == 0
+        alike = students_t([0.0, 0.0, 0.0], unit="draws", share=True)
+        assert (alike.low, alike.high) == (wilson(0, 3).low, wilson(0, 3).high)
         equal = students_t([0.5, 0.5, 0.5], unit="draws")
         assert (equal.low, equal.high) == (0.5, 0.5)
         one = students_t([0.5], unit="draws")

@@ -11,10 +11,10 @@ from PIL import Image
 from torch import nn
 
 import gemel
-from gemel import Gallery, Siamese, data, encoders, inputs, losses, measure, metrics
+from gemel import Gallery, Siamese, encoders, inputs, losses, measure, metrics
 from gemel.evaluation import Figure
 from gemel.reports.published import Ranked
-from gemel.systems import SYSTEMS, koch2015, reproduce
+from gemel.systems import koch2015, reproduce
 from gemel.systems.reproduction import Request, Table
 
 
@@ -183,8 +183,3 @@ def test_the_papers_network_has_the_papers_size() -> None:
         metrics.WeightedL1(),
     )
     assert sum(weight.numel() for weight in model.parameters()) == 38_951_745
-
-
-def test_it_is_listed() -> None:
-    assert SYSTEMS["koch2015"].data == ("omniglot", "mnist")
-    assert data.omniglot  # what it needs is what it names

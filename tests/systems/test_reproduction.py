@@ -15,7 +15,7 @@ import gemel
 from gemel import Items, Siamese, encoders, inputs, metrics, sampling
 from gemel.errors import DataError, TrainingError
 from gemel.evaluation import Figure
-from gemel.systems.reproduction import Request, Row, Table, run, shown
+from gemel.systems.reproduction import QUICK, Request, Row, Table, run, shown
 
 
 def request(data: Path, out: Path, *, resume: bool = False) -> Request:
@@ -45,7 +45,7 @@ class TestFolder:
             request(tmp_path, tmp_path).folder("mnist")
         place = tmp_path / "mnist"
         assert str(caught.value) == (
-            f"expected the data set mnist in {place}, or beside it; {tmp_path} is a folder without "
+            f"expected the data set mnist in {place}; {tmp_path} is a folder without "
             f"it: `gemel fetch mnist {place}` gets it from its publisher"
         )
         with pytest.raises(DataError, match="nowhere is no folder: `gemel fetch mnist"):
@@ -104,8 +104,12 @@ class TestTable:
 
     def test_a_run_writes_it_with_what_it_rests_on(self, tmp_path: Path) -> None:
         asked = Request(tmp_path, tmp_path / "new" / "out", quick=True, seed=7)
-        assert run("made", lambda _: self.table, asked) is self.table
-        assert (asked.out / "table.md").read_text() == self.table.as_markdown()
+        made = run("made", lambda _: self.table, asked)
+        assert made.rows == self.table.rows
+        assert made.notes == (QUICK, *self.table.notes)
+        assert (asked.out / "table.md").read_text() == made.as_markdown()
+        whole = Request(tmp_path, tmp_path / "whole")
+        assert run("made", lambda _: self.table, whole) is self.table
         held = json.loads((asked.out / "figures.json").read_text())
         assert {key: held[key] for key in ("system", "quick", "seed", "gemel")} == {
             "system": "made",
@@ -169,12 +173,12 @@ class TestTrained:
         assert alike(again, model)
         assert said == [f"small: {tmp_path / 'small.gemel'} is there already"]
 
-    @pytest.mark.parametrize("other", [{"steps": 9}, {"seed": 1}])
+    @pytest.mark.parametrize("other", [{"steps": 9}, {"seed": 1}, {"rate": 1e-3}])
     def test_a_model_of_another_run_is_not_taken(
         self, symbols: Items, tmp_path: Path, other: dict[str, int]
     ) -> None:
         self.trained(request(tmp_path, tmp_path), symbols)
-        with pytest.raises(TrainingError, match="another run"):
+        with pytest.raises(TrainingError, match="trained on other data or with other settings"):
             self.trained(request(tmp_path, tmp_path, resume=True), symbols, **other)
 
     def test_what_was_trained_and_not_calibrated_is_calibrated(

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from gemel.errors import SettingsError
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -34,6 +32,8 @@ def systems(
             f"    needs: {' and '.join(system.data)}; about {full:g} minutes on two cores, "
             f"{quick:g} with --quick"
         )
+        if system.paper_size:
+            typer.echo(f"    --paper-size: {system.paper_size}")
 
 
 def reproduce(
@@ -44,6 +44,9 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="A small form, to see that it works.")
     ] = False,
+    paper_size: Annotated[
+        bool, typer.Option("--paper-size", help="The paper's own sizes, for a GPU: koch2015.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of every random draw.", min=0)] = 0,
     out: Annotated[
         Path | None, typer.Option(help="The folder for models and pictures [default: NAME].")
@@ -53,16 +56,24 @@ def reproduce(
     ] = False,
 ) -> None:
     """Rebuild a published system: train, measure, draw, and print its table."""
-    from gemel.systems import SYSTEMS
-
-    if name not in SYSTEMS:
-        raise SettingsError(f"no system {name!r}; there are {', '.join(SYSTEMS)}")
     from gemel import systems as library
     from gemel.systems.reproduction import Request
 
     place = Path(name) if out is None else out
     request = Request(
-        data, place, quick=quick, seed=seed, resume=resume, say=typer.echo, progress=True
+        data,
+        place,
+        quick=quick,
+        paper_size=paper_size,
+        seed=seed,
+        resume=resume,
+        say=typer.echo,
+        progress=True,
     )
-    typer.echo(str(library.reproduce(name, request)))
+    try:
+        table = library.reproduce(name, request)
+    except KeyboardInterrupt:
+        typer.echo("the same command with --resume goes on from here", err=True)
+        raise
+    typer.echo(str(table))
     typer.echo(f"{place}/ holds the models, the pictures and this table")

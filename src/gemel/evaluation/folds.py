@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gemel.errors import EvaluationError, SettingsError
 from gemel.evaluation.cells import identities_of
 from gemel.evaluation.curves import check_pairs
-from gemel.evaluation.intervals import Figure, Interval, cluster_ids, figure, wilson
+from gemel.evaluation.intervals import Figure, cluster_ids, figure, students_t
 from gemel.evaluation.verification import best_threshold, judged_right
 
 LEFT_OUT = -1
@@ -110,7 +110,7 @@ def fold_accuracy(
         accuracy=figure(
             f"accuracy by {len(counts)} folds",
             mean,
-            _students(mean, error, len(counts)),
+            students_t(accuracies, unit="folds", share=True),
             count=judged,
             unit="pairs",
             split=split,
@@ -168,14 +168,3 @@ def _threshold(
         raise EvaluationError(
             f"no threshold for fold {fold} can be chosen on the other folds: {error}"
         ) from error
-
-
-def _students(mean: float, error: float, folds: int) -> Interval:
-    from scipy.special import stdtrit
-
-    if error == 0:
-        flat = wilson(mean * folds, folds)
-        return Interval(flat.low, flat.high, f"Wilson over {folds} folds, as all are alike")
-    half = float(stdtrit(folds - 1, 0.975)) * error
-    low, high = max(mean - half, 0.0), min(mean + half, 1.0)
-    return Interval(low, high, f"Student's t over {folds} folds")

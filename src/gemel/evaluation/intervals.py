@@ -238,16 +238,20 @@ def bootstrap(
     )
 
 
-def students_t(values: ArrayLike, *, unit: str, level: float | int = LEVEL) -> Interval:
+def students_t(
+    values: ArrayLike, *, unit: str, level: float | int = LEVEL, share: bool = False
+) -> Interval:
     """The interval of the mean of independent runs [N], such as one of each of several seeds.
 
     Student 1908, "The probable error of a mean", Biometrika 6(1): it takes the values for normal.
-    It is not cut at 0 or 1. Of one run there is no interval: both ends are NaN.
+    Of one run there is no interval: both ends are NaN.
 
     Args:
         values: [N] one finite figure of each run.
         unit: what a run is, in the plural, for `method`.
         level: how much of such intervals hold the true mean.
+        share: the values are shares: the interval is cut at 0 and 1, and where all are alike it
+            is Wilson's, each run one trial.
 
     Raises:
         EvaluationError: no values, or values that are not finite.
@@ -264,7 +268,13 @@ def students_t(values: ArrayLike, *, unit: str, level: float | int = LEVEL) -> I
         return Interval(math.nan, math.nan, f"no interval: 1 of {unit}, 2 or more are needed")
     half = float(stdtrit(count - 1, (1 + level) / 2) * given.std(ddof=1) / math.sqrt(count))
     mean = float(given.mean())
-    return Interval(mean - half, mean + half, f"Student's t over {count:,} {unit}")
+    low, high = mean - half, mean + half
+    if share and half == 0:
+        flat = wilson(mean * count, count, level=level)
+        return Interval(flat.low, flat.high, f"Wilson over {count:,} {unit}, as all are alike")
+    if share:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Interval(low, high, f"Student's t over {count:,} {unit}")
 
 
 def resamples(

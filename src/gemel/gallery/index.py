@@ -159,8 +159,8 @@ class _Rows:
 class ExactIndex:
     """Looks at every reference: one product of a matrix and a vector.
 
-    NumPy's own sum of products reads the rows as fast as memory gives them. BLAS takes half as
-    long again on one thread, and on several it waits for whatever else spins there.
+    It is NumPy's own sum of products, not BLAS, whose threads would wait for those of torch and
+    faiss: see benchmarks/gallery_speed.py.
 
     Args:
         form: of the metric.

@@ -22,7 +22,7 @@ What is done differently, and why
   drawings are cut to their ink and have 35 x 35 pixels, so that strokes are about as fine as in
   the whole drawing at 105 x 105; three convolutions have half of the paper's maps or fewer, and
   the embedding 512 numbers. It is also the paper's size for MNIST, whose network is not published.
-  On a GPU the paper's own layers are trained, on whole drawings of 105 x 105.
+  With --paper-size the paper's own layers are trained, on whole drawings of 105 x 105.
 - The paper draws 150,000 pairs once, and 8 distorted copies of each. Here every batch has new pairs
   and new distortions, and an epoch is a number of batches.
 - Rate, momentum and penalty of each layer came from a search and are not published: here they are
@@ -157,7 +157,7 @@ class Split:
 
 def reproduce(request: Request) -> Table:
     """Both recipes over several seeds, measured on the paper's tests; models and pictures."""
-    form = QUICK if request.quick else PAPER if torch.cuda.is_available() else TWO_CORES
+    form = QUICK if request.quick else PAPER if request.paper_size else TWO_CORES
     split = few_of(read(request)) if request.quick else read(request)
     recipes: dict[str, Recipe] = {"paper": paper_recipe, "gemel": gemel_recipe}
     seeds = range(request.seed, request.seed + form.seeds)
@@ -334,10 +334,13 @@ def table(means: Mapping[str, Figures], form: Form) -> Table:
         Row(test, tuple(one[test] for one in means.values()), published)
         for test, published in PUBLISHED.items()
     )
+    cut = " cut to their ink" if form.trim else ""
+    over = f"over {form.seeds} seeds" if form.seeds > 1 else "those of one seed's trials"
     note = (
-        f"Drawings of {form.size} x {form.size} pixels for the paper's recipe, 28 x 28 for "
-        f"gemel's. Intervals of the recipes are over {form.seeds} seeds. 400 trials alone carry "
-        "about 2.7 points."
+        f"The paper's recipe: drawings of {form.size} x {form.size} pixels{cut}, convolutions of "
+        f"{' and '.join(str(maps) for maps, _ in form.filters)} maps, {form.dim:,} numbers. "
+        f"gemel's: 28 x 28 pixels cut to their ink. Intervals of the recipes are {over}, those of "
+        "nearest pixels over runs, alphabets or trials; 400 trials alone carry about 2.7 points."
     )
     return Table(tuple(means), rows, (note,))
 
@@ -370,9 +373,10 @@ def draw(out: Path, model: Siamese, split: Split, means: Mapping[str, Figures]) 
         out / "one_shot.png",
     )
     trials = [card for run in split.runs for card in ranked(model, run)]
-    cards = trials[::80] + [card for card in trials if not card.right][:4]
+    wrong = [card for card in trials if not card.right]
+    cards = [card for card in trials if card.right][::80] + wrong[:4]
     pictures.save(
-        draw_ranked(cards, "Which of 20? The probability of being the same; the last ones failed"),
+        draw_ranked(cards, f"Which of 20, and how probable; {len(wrong)} of 400 trials failed"),
         out / "trials.png",
     )
     few = read_items(model.input, split.train.take(np.arange(0, 240, 24)))[1]
@@ -397,7 +401,8 @@ def draw(out: Path, model: Siamese, split: Split, means: Mapping[str, Figures]) 
 def ranked(model: Siamese, run: LakeRun) -> list[Ranked]:
     """Lake's trials of a run, with the probability of each candidate."""
     queries, references = (model.embed(list(part)) for part in (run.queries, run.references))
-    scores = torch.sigmoid(-model.distances(queries, references))  # the distance is minus a logit
+    logits = -model.distances(queries, references)
+    scores = torch.sigmoid(logits.double())  # in float32 high ones would be rounded to 1 and tie
     ink = [255 - each for each in run.references]
     return [
         Ranked(255 - query, ink, chances.tolist(), int(answer))

@@ -1,15 +1,17 @@
 """What every reproduction shares: what is asked for, the table that comes of it, its files."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from gemel.calibrating import calibrate
+from gemel.data.sources import DATA_SETS
 from gemel.errors import DataError, TrainingError
 from gemel.evaluation import Figure
 from gemel.items import Items, Pairs
@@ -20,6 +22,7 @@ from gemel.version import __version__
 
 Cell = Figure | str
 TABLE, FIGURES = "table.md", "figures.json"
+QUICK = "This is the quick form, which shows that all works: its figures say nothing."
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Request:
         data: the folder that holds the data sets under their names, or that of the first one.
         out: the folder for models, pictures and the table.
         quick: a small form, to see that all works: its figures say nothing.
+        paper_size: the paper's own sizes, where the full form has smaller ones; for a GPU.
         seed: of every random draw; a system of several seeds counts up from it.
         resume: take what is complete in `out`, and go on with what was stopped.
         say: gets each line to show.
@@ -114,6 +118,7 @@ class Request:
     data: Path
     out: Path
     quick: bool = False
+    paper_size: bool = False
     seed: int = 0
     resume: bool = False
     say: Callable[[str], object] = field(default=print, repr=False)
@@ -121,7 +126,7 @@ class Request:
     trained_for: list[float] = field(default_factory=list, repr=False)
 
     def folder(self, name: str) -> Path:
-        """Where the data set `name` is.
+        """Where the data set `name` is: in `data`, `data` itself, or beside it.
 
         Raises:
             DataError: it is not there.
@@ -131,9 +136,11 @@ class Request:
             if place.resolve().name == name and place.is_dir():
                 return place
         got = "a folder without it" if self.data.is_dir() else "no folder"
+        is_another = self.data.resolve().name in DATA_SETS
+        place = places[2] if is_another else places[0]
         raise DataError(
-            f"expected the data set {name} in {places[0]}, or beside it; {self.data} is {got}: "
-            f"`gemel fetch {name} {places[0]}` gets it from its publisher"
+            f"expected the data set {name} in {place}; {self.data} is {got}: "
+            f"`gemel fetch {name} {place}` gets it from its publisher"
         )
 
     def trained(
@@ -162,43 +169,61 @@ class Request:
             TrainingError: what lies there is of another run.
         """
         path = self.out / f"{name}.gemel"
+        model = make()
+        asked = _digest(model, train, settings)
         if self.resume and path.exists() and not path_for(path).exists():
             self.say(f"{name}: {path} is there already")
-            model = self._complete(path, settings)
+            model = _complete(path, asked)
         else:
-            model = self._fitted(name, path, make(), train, settings)
+            self._fit(name, path, model, train, settings)
+            model.training_summary["asked"] = asked
+            model.save(path)
         self.trained_for.append(float(model.training_summary["seconds"]))
         if calibrate_on is not None and model.calibration is None:
             calibrate(model, calibrate_on, seed=self.seed)
             model.save(path)
         return model
 
-    def _fitted(
+    def _fit(
         self, name: str, path: Path, model: Siamese, train: Items | Pairs, settings: dict[str, Any]
-    ) -> Siamese:
+    ) -> None:
         begun = time.monotonic()
         done = fit(model, train, out=path, resume=self.resume, progress=self.progress, **settings)
         held = "" if done.validation is None else f", validation {100 * done.validation:.1f} %"
         seconds = time.monotonic() - begun
         self.say(f"{name}: {done.steps:,} steps, {seconds / 60:.1f} minutes{held}")
-        return model
 
-    def _complete(self, path: Path, settings: dict[str, Any]) -> Siamese:
-        """The model that lies there already.
 
-        Raises:
-            TrainingError: it was trained for another number of steps, or by another seed.
-        """
-        model = load(path)
-        known = model.training_summary
-        found = {"steps": known["settings"]["budget"]["steps"], "seed": known["seed"]}
-        wanted = {key: settings[key] for key in found if key in settings}
-        if any(found[key] != value for key, value in wanted.items()):
-            raise TrainingError(
-                f"{path} was trained with {found}, and {wanted} is asked for: it is of the quick "
-                "form, or of another run. Leave --resume out to train anew, or give another --out"
-            )
-        return model
+def _digest(model: Siamese, train: Items | Pairs, settings: dict[str, Any]) -> str:
+    """16 hex digits of the untrained model, the data, and how it is to be trained."""
+    words = {key: repr(value) for key, value in settings.items() if key != "sampler"}
+    if "sampler" in settings:
+        words["sampler"] = repr(settings["sampler"](train))
+    words["model"] = repr((model.input, model.encoder, model.metric, model.views))
+    of = train.labels if isinstance(train, Items) else train.same
+    words["data"] = f"{train.name}, {len(train.values)}, {hash_of(of.tobytes())}"
+    return hash_of(json.dumps(words, sort_keys=True).encode())
+
+
+def hash_of(content: bytes) -> str:
+    """16 hex digits."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _complete(path: Path, asked: str) -> Siamese:
+    """The model that lies there already.
+
+    Raises:
+        TrainingError: it was trained otherwise than is asked for.
+    """
+    model = load(path)
+    if model.training_summary.get("asked") != asked:
+        raise TrainingError(
+            f"{path} was trained on other data or with other settings than are asked for: it is of "
+            "the quick form, of another seed or another system, or of another gemel. Leave "
+            "--resume out to train anew, or give another --out"
+        )
+    return model
 
 
 def run(name: str, make: Callable[[Request], Table], request: Request) -> Table:
@@ -206,12 +231,15 @@ def run(name: str, make: Callable[[Request], Table], request: Request) -> Table:
     request.out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     table = make(request)
+    if request.quick:
+        table = replace(table, notes=(QUICK, *table.notes))
     facts = {
         "system": name,
         "quick": request.quick,
         "seed": request.seed,
         "minutes": round((time.monotonic() - begun) / 60, 1),
         "training_minutes": round(sum(request.trained_for) / 60, 1),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "threads": torch.get_num_threads(),
         "gemel": __version__,
         "torch": torch.__version__,
