@@ -59,7 +59,7 @@ class Table:
         heads = ["measured", *self.columns, "published"]
         lines = [_line(heads), "|---" * len(heads) + "|"]
         lines += [_line([row.name, *map(shown, row.cells), row.published]) for row in self.rows]
-        return "\n".join([*lines, "", *self.notes]).rstrip() + "\n"
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
 
     def __str__(self) -> str:
         rows = [["", *self.columns, "published"]]
