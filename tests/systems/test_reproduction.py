@@ -76,7 +76,7 @@ class TestTable:
             "               ours                     pixels              published",
             "accuracy       50.0 % [40.0, 60.0]      12.3 %              92.0 %",
             "a longer name  0.2500 [0.1500, 0.3500]  12.5 % [2.5, 22.5]",
-            "- A note.",
+            "A note.",
         ]
 
     def test_as_markdown(self) -> None:
@@ -86,7 +86,7 @@ class TestTable:
             "| accuracy | 50.0 % [40.0, 60.0] | 12.3 % | 92.0 % |",
             "| a longer name | 0.2500 [0.1500, 0.3500] | 12.5 % [2.5, 22.5] |  |",
             "",
-            "A note.",
+            "- A note.",
         ]
         assert Table(("a",), ()).as_markdown() == "| measured | a | published |\n|---|---|---|\n"
 
