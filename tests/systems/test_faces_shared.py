@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemel.errors import DataError
-from gemel.evaluation import equal_error_rate
+from gemel.evaluation import Figure, equal_error_rate
 from gemel.items import Items
 from gemel.systems import _faces as shared
 
@@ -111,3 +111,20 @@ def test_flipped_pictures_are_other_people() -> None:
     flips = (picture, np.fliplr(picture), np.flipud(picture), np.rot90(picture, 2))
     assert all(np.array_equal(more.values[4 + 6 * k], flip) for k, flip in enumerate(flips))
     assert more.origin(23) == "faces item 5@turned"
+
+
+def test_draws_untouched_by_the_choice_of_settings_have_a_row_of_their_own() -> None:
+    some = shared.draws(people(40, pictures=1), 8, 0)
+    same = np.array([True, False, False])
+    judged = [
+        shared.Judged(np.zeros(3), same, number / 100, (), (), 1, 1.0)
+        for number in range(len(some))
+    ]
+    kept = [n for n, draw in enumerate(some) if not shared.CHOSEN_ON & set(draw.test.classes)]
+    assert 2 <= len(kept) < len(some)
+    row = shared.untouched_row(some, [judged], 0)
+    assert f"the {len(kept)} draws" in row.name
+    (cell,) = row.cells
+    assert isinstance(cell, Figure)
+    assert cell.value == pytest.approx(np.mean(kept) / 100)
+    assert cell.count == 3 * len(kept)

@@ -286,7 +286,9 @@ def hardest(all_draws: Sequence[Draw], found: Sequence[Judged], count: int = 6) 
     return f"Same pairs refused where errors are equal, the hardest people first: {said}."
 
 
-def over_draws(name: str, values: Sequence[float], count: int, unit: str, seed: int) -> Figure:
+def over_draws(
+    name: str, values: Sequence[float], count: int, unit: str, seed: int, *, share: bool = True
+) -> Figure:
     """The mean over draws, with Student's interval over them.
 
     Args:
@@ -295,11 +297,12 @@ def over_draws(name: str, values: Sequence[float], count: int, unit: str, seed: 
         count: how many were judged in a draw.
         unit: what `count` counts.
         seed: of the draws.
+        share: whether the values lie between 0 and 1; differences do not.
     """
     return figure(
         name,
         float(np.mean(values)),
-        students_t(values, unit="draws of people", share=min(values) >= 0),
+        students_t(values, unit="draws of people", share=share),
         count=count * len(values),
         unit=unit,
         split=f"orl_faces, {len(values)} draws of {TESTED} unseen people",
@@ -338,7 +341,10 @@ def face_rows(columns: Sequence[Sequence[Judged]], *, seed: int) -> list[Row]:
     rows = [
         Row("EER", tuple(over_draws("EER", eer, pairs, "pairs", seed) for eer in eers)),
         Row("EER, least to greatest", tuple(map(spread, eers))),
-        Row(less, ("", *(over_draws(less, gain, pairs, "pairs", seed) for gain in gains))),
+        Row(
+            less,
+            ("", *(over_draws(less, gain, pairs, "pairs", seed, share=False) for gain in gains)),
+        ),
     ]
     for number, rate in enumerate(FALSE_ACCEPTS):
         name = f"false rejects at {100 * rate:g} % false accepts, pairs"
