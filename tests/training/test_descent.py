@@ -1,6 +1,9 @@
 """Optimisers and their courses, against the same steps written out."""
 
 import math
+import os
+import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,6 +27,20 @@ class Recorded(sampling.BalancedPairs):
     @property
     def steps_per_epoch(self) -> int:
         return 2
+
+
+class Stopping(losses.Contrastive):
+    """A loss that presses Ctrl-C at a call."""
+
+    def __init__(self, at: int | None) -> None:
+        super().__init__()
+        self.at, self.calls = at, 0
+
+    def forward(self, distance: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.calls == self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().forward(distance, same)
 
 
 class TestMomentumSGD:
@@ -124,6 +141,31 @@ class TestFit:
             assert wanted.grad is not None
             expected = wanted.detach() - 0.05 * wanted.grad
             torch.testing.assert_close(got.detach(), expected, atol=1e-6, rtol=1e-5)
+
+    def test_a_stopped_run_goes_on_to_the_same_bits(self, symbols: Items, tmp_path: Path) -> None:
+        """The momentum's buffers are in the checkpoint."""
+
+        def run(name: str, stop_at: int | None, *, resume: bool = False) -> Siamese:
+            model = fresh()
+            gemel.fit(
+                model,
+                symbols,
+                loss=Stopping(stop_at),
+                sampler=lambda train: Recorded(train, pairs=8),
+                descent=MomentumSGD(rate=0.05, momentum=(0.5, 0.9), ramp=3),
+                steps=9,
+                validation=None,
+                out=tmp_path / name,
+                resume=resume,
+            )
+            return model
+
+        whole = run("whole.gemel", None)
+        with pytest.raises(KeyboardInterrupt):
+            run("parts.gemel", 4)
+        parts = run("parts.gemel", None, resume=True)
+        for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+            assert torch.equal(one, other)
 
     def test_rate_and_descent_contradict(self, symbols: Items) -> None:
         with pytest.raises(SettingsError, match="`rate` or `descent`"):
