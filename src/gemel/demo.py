@@ -162,7 +162,7 @@ def _one_shot(model: Siamese, items: Items, seed: int) -> Figure:
 def _as_table(table: dict[str, tuple[Figure, Figure]]) -> str:
     lines = [f"  {'one-shot: right in':<34}{'gemel':>24}{'nearest pixels':>26}"]
     for name, figures in table.items():
-        cells = [f"{100 * figure.value:.1f} % {figure.range}" for figure in figures]
+        cells = [figure.short for figure in figures]
         count = figures[0].count
         lines.append(f"  {name:<34}{cells[0]:>24}{cells[1]:>26}   ({count:,} trials)")
     return "\n".join(lines)

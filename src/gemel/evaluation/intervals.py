@@ -63,9 +63,14 @@ class Figure:
     percent: bool = True
 
     def __str__(self) -> str:
-        value = f"{100 * self.value:.1f} %" if self.percent else f"{self.value:.4f}"
         rests_on = f"{self.count:,} {self.unit}, split {self.split}, seed {self.seed}"
-        return f"{self.name} {value} {self.range} ({rests_on})"
+        return f"{self.name} {self.short} ({rests_on})"
+
+    @property
+    def short(self) -> str:
+        """The value and its interval as printed: "91.2 % [88.4, 93.9]"."""
+        value = f"{100 * self.value:.1f} %" if self.percent else f"{self.value:.4f}"
+        return f"{value} {self.range}"
 
     @property
     def range(self) -> str:

@@ -3,12 +3,11 @@
 import numpy as np
 
 from gemel.checks import check_both_kinds
-from gemel.errors import SettingsError
 from gemel.items import Indices, Items, Pairs
 from gemel.sampling.batches import EPOCH, STEP, PairBatch
 from gemel.sampling.planning import (
     Planned,
-    check_at_least,
+    check_halves,
     class_members,
     keep_classes_apart,
     shuffled_to,
@@ -41,9 +40,7 @@ class BalancedPairs(Planned[tuple[Indices, Indices, Indices, Indices]]):
         self, data: Items | Pairs, *, pairs: int = 64, lone_classes: bool = False, seed: int = 0
     ) -> None:
         super().__init__(seed)
-        check_at_least("pairs", pairs, 2)
-        if pairs % 2:
-            raise SettingsError(f"`pairs` must be even, half same and half different; got {pairs}")
+        check_halves(pairs)
         self.pairs = pairs
         self._data = data
         if isinstance(data, Items):

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Int
 from numpy.typing import ArrayLike, NDArray
 
-from gemel.errors import DataError, SettingsError
+from gemel.errors import DataError
 from gemel.items import Indices, Items
 from gemel.sampling.batches import EPOCH, STEP, PairBatch
-from gemel.sampling.planning import Planned, check_at_least, shuffled_to
+from gemel.sampling.planning import Planned, check_halves, shuffled_to
 
 
 class GraphPairs(Planned[tuple[Indices, Indices]]):
@@ -47,9 +47,7 @@ class GraphPairs(Planned[tuple[Indices, Indices]]):
         seed: int = 0,
     ) -> None:
         super().__init__(seed)
-        check_at_least("pairs", pairs, 2)
-        if pairs % 2:
-            raise SettingsError(f"`pairs` must be even, half same and half different; got {pairs}")
+        check_halves(pairs)
         self.pairs = pairs
         self._edges = _edges(items, neighbours)
         self._others = len(items) * (len(items) - 1) // 2 - len(self._edges)

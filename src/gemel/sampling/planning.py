@@ -108,3 +108,14 @@ def check_at_least(name: str, value: int, least: int) -> None:
     """
     if value < least:
         raise SettingsError(f"`{name}` must be {least} or more; got {value}")
+
+
+def check_halves(pairs: int) -> None:
+    """Refuse a batch of pairs that is not half same and half different.
+
+    Raises:
+        SettingsError: `pairs` is odd or below 2.
+    """
+    check_at_least("pairs", pairs, 2)
+    if pairs % 2:
+        raise SettingsError(f"`pairs` must be even, half same and half different; got {pairs}")

@@ -89,10 +89,7 @@ class Table:
 
 def shown(cell: Cell) -> str:
     """A cell as text: a figure's value and interval."""
-    if isinstance(cell, str):
-        return cell
-    value = f"{100 * cell.value:.1f} %" if cell.percent else f"{cell.value:.4f}"
-    return f"{value} {cell.range}"
+    return cell if isinstance(cell, str) else cell.short
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -201,11 +198,11 @@ def _digest(model: Siamese, train: Items | Pairs, settings: dict[str, Any]) -> s
         words["sampler"] = repr(settings["sampler"](train))
     words["model"] = repr((model.input, model.encoder, model.metric, model.views))
     of = train.labels if isinstance(train, Items) else train.same
-    words["data"] = f"{train.name}, {len(train.values)}, {hash_of(of.tobytes())}"
-    return hash_of(json.dumps(words, sort_keys=True).encode())
+    words["data"] = f"{train.name}, {len(train.values)}, {_hash(of.tobytes())}"
+    return _hash(json.dumps(words, sort_keys=True).encode())
 
 
-def hash_of(content: bytes) -> str:
+def _hash(content: bytes) -> str:
     """16 hex digits."""
     return hashlib.sha256(content).hexdigest()[:16]
 
