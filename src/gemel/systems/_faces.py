@@ -188,6 +188,39 @@ def judge_model(draw: Draw, model: Siamese) -> Judged:
     return judge(draw, lambda items: model.embed(items).numpy(), between)
 
 
+def judge_trained(
+    request: Request,
+    draws: Sequence[Draw],
+    name: str,
+    network: Callable[[int], Siamese],
+    settings: Callable[[int], dict[str, Any]],
+    *,
+    flips: bool,
+) -> list[Judged]:
+    """A network trained on each draw, and what it says of the people that it never saw.
+
+    Args:
+        request: where the models go.
+        draws: who is trained on and tested.
+        name: of the models; the draw's number follows.
+        network: makes one from a seed.
+        settings: of `fit`, from the seed.
+        flips: whether flipped pictures count as further people.
+    """
+    found = []
+    for draw in draws:
+        seed = request.seed + draw.number
+        model = request.trained(
+            f"{name}-{draw.number:02}",
+            partial(network, seed),
+            more_people(draw.train) if flips else draw.train,
+            **settings(seed),
+        )
+        found.append(judge_model(draw, model))
+        request.say(f"draw {draw.number}, {draw.people}: EER {100 * found[-1].eer:.1f} %")
+    return found
+
+
 def judge_pixels(draw: Draw, metric: str = "euclidean") -> Judged:
     """How far the greys of the shrunk pictures are apart: "euclidean", or "cityblock", their sum.
 

@@ -60,7 +60,7 @@ from gemel.systems._faces import (
     judge_lda,
     judge_model,
     judge_pixels,
-    more_people,
+    judge_trained,
     untouched_row,
 )
 from gemel.systems.reproduction import Request, Table
@@ -195,19 +195,10 @@ def training(request: Request, seed: int, steps: int, *, flips: bool) -> dict[st
 
 
 def judge_draws(request: Request, draws: Sequence[Draw], way: Way) -> list[Judged]:
-    """A network trained on each draw, and what it says of the people that it never saw."""
-    found = []
-    for draw in draws:
-        seed = request.seed + draw.number
-        model = request.trained(
-            f"{way.name}-{draw.number:02}",
-            partial(way.network, seed),
-            more_people(draw.train) if way.flips else draw.train,
-            **way.settings(request, seed),
-        )
-        found.append(judge_model(draw, model))
-        request.say(f"draw {draw.number}, {draw.people}: EER {100 * found[-1].eer:.1f} %")
-    return found
+    """A network of `way` trained on each draw, and what it says of the people of the test."""
+    return judge_trained(
+        request, draws, way.name, way.network, partial(way.settings, request), flips=way.flips
+    )
 
 
 def reproduce(request: Request) -> Table:

@@ -54,7 +54,6 @@ from gemel.systems._face_pictures import (
 from gemel.systems._faces import (
     SIZE,
     TESTED,
-    Draw,
     Judged,
     all_pairs,
     calibrated,
@@ -64,7 +63,7 @@ from gemel.systems._faces import (
     judge_lda,
     judge_model,
     judge_pixels,
-    more_people,
+    judge_trained,
     over_draws,
     untouched_row,
 )
@@ -113,28 +112,14 @@ def settings(request: Request, seed: int, steps: int = STEPS) -> dict[str, Any]:
     return chopra2005.training(request, seed, steps, flips=True) | {"loss": loss}
 
 
-def judge_draws(request: Request, draws: Sequence[Draw]) -> list[Judged]:
-    """A network trained on each draw, and what it says of the people that it never saw."""
-    found = []
-    for draw in draws:
-        seed = request.seed + draw.number
-        model = request.trained(
-            f"triplet-{draw.number:02}",
-            partial(network, seed, widths=WIDTHS),
-            more_people(draw.train),
-            **settings(request, seed),
-        )
-        judged = judge_model(draw, model)
-        request.say(f"draw {draw.number}, {draw.people}: EER {100 * judged.eer:.1f} %")
-        found.append(judged)
-    return found
-
-
 def reproduce(request: Request) -> Table:
     """Train on each draw and on symbols, judge, draw the pictures, and give the table."""
     draws = draws_of(request)
     seed = request.seed
-    found = judge_draws(request, draws)
+    make_from = partial(network, widths=WIDTHS)
+    found = judge_trained(
+        request, draws, "triplet", make_from, partial(settings, request), flips=True
+    )
     energies = [
         chopra2005.judge_draws(request, draws, way) for way in (chopra2005.OWN, chopra2005.PAPERS)
     ]
@@ -142,7 +127,7 @@ def reproduce(request: Request) -> Table:
     lda = list(map(judge_lda, draws))
     make = partial(network, seed, widths=WIDTHS)
     kept = calibrated(request, "faces", make, draws[0], **settings(request, seed))
-    untrained = judge_model(draws[0], network(seed + draws[0].number, widths=WIDTHS))
+    untrained = judge_model(draws[0], make_from(seed + draws[0].number))
     between, chance = likeness(kept, draws[0].test)
     columns = [found, *energies, pixels, lda]
     pictures = {
