@@ -229,7 +229,8 @@ def test_settings_make_it_again() -> None:
         made.learn(None)
     assert Images(size=[7, 7]).settings()["size"] == 7
     assert repr(Images((3, 5), 3)) == (
-        "Images(size=[3, 5], channels=3, light_on_dark=False, trim=False, keep_aspect=False)"
+        "Images(size=[3, 5], channels=3, light_on_dark=False, trim=False, keep_aspect=False, "
+        "mirror_views=False)"
     )
 
 
@@ -271,6 +272,17 @@ def test_views_are_mild_and_different() -> None:
     shift = maps[:, :, 2] / 2
     assert shift.abs().max() <= 0.0631
     assert (shift.abs().amax(0) > 0.06).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_every_other_view_is_a_mirror_image_if_asked(count: int) -> None:
+    batch = torch.rand(3, 1, 8, 6, generator=torch.Generator().manual_seed(0))
+    plain, views = Images((8, 6)).views(batch, 3), Images((8, 6), mirror_views=True)
+    found = views.views(batch, count)
+    assert found.shape == (count, *batch.shape)
+    for number, view in enumerate(found):
+        expected = plain[number // 2]
+        assert torch.equal(view, expected.flip(3) if number % 2 else expected)
 
 
 def test_views_are_filled_with_the_ground() -> None:

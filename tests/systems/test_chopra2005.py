@@ -42,14 +42,13 @@ def test_the_quick_form_has_every_row(made: tuple[Table, Path]) -> None:
         "EER",
         "EER",
         *[f"false rejects at {rate} % false accepts" for rate in ("10", "7.5", "5")] * 2,
-        "EER",
     ]
-    assert [row.published for row in table.rows[-4:-1]] == ["0.00 %", "1.00 %", "1.00 %"]
+    assert [row.published for row in table.rows[-3:]] == ["0.00 %", "1.00 %", "1.00 %"]
     for row in table.rows:
         assert len(row.cells) == len(table.columns) == 5
     eers = [cell.value for cell in table.rows[0].cells if isinstance(cell, gemel.evaluation.Figure)]
     assert all(0 < eer < 0.5 for eer in eers)
-    assert eers[3] == pytest.approx(0.147, abs=0.001)  # of pixels, whatever was trained
+    assert eers[3] == pytest.approx(0.081, abs=0.001)  # of pixels, whatever was trained
     assert (out / "table.md").read_text(encoding="utf-8") == table.as_markdown()
     assert all(shown(out / f"{name}.png") for name in PICTURES)
 

@@ -39,6 +39,8 @@ class Images:
             border), with a margin, so that the size and the place of a drawing do not matter.
         keep_aspect: fill pictures of another shape up to the wanted one, with the tone of their
             border, instead of stretching them.
+        mirror_views: every other view of a picture is a mirror image, for what left and right do
+            not tell apart, such as faces.
 
     Raises:
         SettingsError: a side is below 1, or `channels` is neither 1 nor 3.
@@ -55,6 +57,7 @@ class Images:
         light_on_dark: bool = False,
         trim: bool = False,
         keep_aspect: bool = False,
+        mirror_views: bool = False,
     ) -> None:
         sides = (size, size) if isinstance(size, int) else tuple(size)
         if len(sides) != 2 or min(sides) < 1:
@@ -68,6 +71,7 @@ class Images:
         self.light_on_dark = light_on_dark
         self.trim = trim
         self.keep_aspect = keep_aspect
+        self.mirror_views = mirror_views
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,6 +87,7 @@ class Images:
             "light_on_dark": self.light_on_dark,
             "trim": self.trim,
             "keep_aspect": self.keep_aspect,
+            "mirror_views": self.mirror_views,
         }
 
     def read(self, value: Any, origin: str = "") -> Pixels:
@@ -120,18 +125,22 @@ class Images:
         """`count` views of each picture: itself first, the others mildly warped.
 
         The warps are affine and fixed: they hang on the number of the view alone. What comes from
-        outside a picture is 0 with `light_on_dark`, else its nearest pixel.
+        outside a picture is 0 with `light_on_dark`, else its nearest pixel. With `mirror_views`
+        each view is followed by its mirror image, so that two are the picture and its own.
 
         Raises:
             SettingsError: `count` is below 1.
         """
         if count < 1:
             raise SettingsError(f"`count` must be 1 view or more; got {count}")
+        warps = -(-count // 2) if self.mirror_views else count
         views = [batch]
-        for number in range(1, count):
+        for number in range(1, warps):
             maps = mild_map(number).to(batch).expand(len(batch), 2, 3)
             views.append(resample(batch, maps, 0.0 if self.light_on_dark else "border"))
-        return torch.stack(views)
+        if self.mirror_views:
+            views = [view for warped in views for view in (warped, warped.flip(3))]
+        return torch.stack(views[:count])
 
     def __repr__(self) -> str:
         return f"Images({', '.join(f'{key}={value}' for key, value in self.settings().items())})"

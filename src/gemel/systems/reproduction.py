@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gemel.calibrating import calibrate
@@ -147,6 +148,7 @@ class Request:
         train: Items | Pairs,
         *,
         calibrate_on: Items | Pairs | None = None,
+        false_accepts: float = 0.01,
         **settings: Any,
     ) -> Siamese:
         """A model trained by `fit(model, train, **settings)`, which lies in `out` as `name`.
@@ -160,6 +162,7 @@ class Request:
             train: what it is trained on.
             calibrate_on: what gives it a threshold and probabilities, so that it can be used;
                 nothing that it is tested on.
+            false_accepts: the share of different pairs that its threshold accepts.
             **settings: of `fit`.
 
         Raises:
@@ -177,7 +180,7 @@ class Request:
             model.save(path)
         self.trained_for.append(float(model.training_summary["seconds"]))
         if calibrate_on is not None and model.calibration is None:
-            calibrate(model, calibrate_on, seed=self.seed)
+            calibrate(model, calibrate_on, false_accepts=false_accepts, seed=self.seed)
             model.save(path)
         return model
 
@@ -199,6 +202,8 @@ def _digest(model: Siamese, train: Items | Pairs, settings: dict[str, Any]) -> s
     words["model"] = repr((model.input, model.encoder, model.metric, model.views))
     of = train.labels if isinstance(train, Items) else train.same
     words["data"] = f"{train.name}, {len(train.values)}, {_hash(of.tobytes())}"
+    if isinstance(train.values, np.ndarray) and train.values.dtype != object:
+        words["values"] = _hash(np.ascontiguousarray(train.values).tobytes())
     return _hash(json.dumps(words, sort_keys=True).encode())
 
 
