@@ -14,7 +14,7 @@ from gemel.errors import DataError, SettingsError
 from gemel.losses import energy
 from gemel.measure import evaluate
 from gemel.systems import chopra2005, reproduce
-from gemel.systems._faces import draws
+from gemel.systems._people import draws
 from gemel.systems.reproduction import Request, Table
 
 PICTURES = ("pairs", "loss", "energies", "trade_off")

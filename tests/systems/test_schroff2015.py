@@ -14,7 +14,7 @@ from gemel.evaluation import Figure
 from gemel.measure import evaluate
 from gemel.mining import semi_hard
 from gemel.systems import reproduce, schroff2015
-from gemel.systems._faces import draws
+from gemel.systems._people import draws
 from gemel.systems.reproduction import Request, Table
 
 PICTURES = ("pairs", "distances", "trade_off", "one_picture", "sphere")

@@ -14,12 +14,12 @@ from gemel.items import Items, members_of_classes
 from gemel.reports.pictures import GREY, PALETTE, RIGHT, WRONG, Picture
 from gemel.systems._faces import (
     FALSE_ACCEPTS,
-    Draw,
     Judged,
     Points,
     all_pairs,
     equal_error_threshold,
 )
+from gemel.systems._people import Draw
 
 ACROSS = 7
 """How many pairs a row shows."""

@@ -50,10 +50,8 @@ from gemel.systems._face_pictures import (
 )
 from gemel.systems._faces import (
     SIZE,
-    Draw,
     Judged,
     calibrated,
-    draws_of,
     face_rows,
     hardest,
     judge_lda,
@@ -61,6 +59,7 @@ from gemel.systems._faces import (
     judge_pixels,
     judge_trained,
 )
+from gemel.systems._people import Draw, draws_of
 from gemel.systems.reproduction import Request, Table
 
 DIM = 50

@@ -52,11 +52,9 @@ from gemel.systems._face_pictures import (
 )
 from gemel.systems._faces import (
     SIZE,
-    TESTED,
     Judged,
     all_pairs,
     calibrated,
-    draws_of,
     face_rows,
     hardest,
     judge_lda,
@@ -65,6 +63,7 @@ from gemel.systems._faces import (
     judge_trained,
     over_draws,
 )
+from gemel.systems._people import TESTED, draws_of
 from gemel.systems.reproduction import Cell, Request, Row, Table
 from gemel.trials import item_pairs, many_different_pairs
 
