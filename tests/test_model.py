@@ -284,3 +284,12 @@ class TestFile:
         self._with_facts(path, parts={})
         with pytest.raises(ModelFileError, match="not as gemel writes it"):
             gemel.load(path)
+
+
+def test_codes_are_the_signs_of_embeddings() -> None:
+    model = Siamese(inputs.Numbers(10), nn.Identity(), metrics.Hamming())
+    rows = np.random.default_rng(0).normal(size=(4, 10)).astype(np.float32)
+    assert np.array_equal(model.codes(rows).numpy(), np.packbits(rows > 0, axis=1))
+    other = Siamese(inputs.Numbers(10), nn.Identity(), metrics.Cosine())
+    with pytest.raises(SettingsError, match=r"this one's is Cosine: use embed\(\)"):
+        other.codes(rows)

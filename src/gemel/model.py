@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from gemel import inputs
@@ -19,7 +19,7 @@ from gemel.evaluation.calibration import Calibration
 from gemel.inputs import AnyInput, Input, Prepared, input_of, prepare, read_items
 from gemel.items import SIDES, Indices, Items, Side
 from gemel.leaks import Marks
-from gemel.metrics import Metric, NoMetric, unit
+from gemel.metrics import Hamming, Metric, NoMetric, codes, pack, unit
 
 
 @dataclass(frozen=True)
@@ -242,6 +242,29 @@ class Siamese(nn.Module):
                 mean = each.reshape(*views.shape[:2], -1).mean(0)[: len(rows)]
                 out[rows] = (unit(mean) if on_sphere else mean).cpu()
         return out
+
+    def codes(
+        self, items: Items | Sequence[Any] | np.ndarray, side: str | None = None
+    ) -> UInt8[Tensor, "items bytes"]:
+        """The binary codes of items: of each number of the embedding whether it is above 0.
+
+        Args:
+            items: as for `embed`.
+            side: as for `embed`.
+
+        Returns:
+            Eight bits a byte, the first one highest, the last byte filled up with zeros, as
+            `metrics.pack` makes them.
+
+        Raises:
+            SettingsError: the model's metric is not Hamming; or see `embed`.
+        """
+        if type(self.metric) is not Hamming:
+            raise SettingsError(
+                f"codes() is of models whose metric is Hamming; this one's is "
+                f"{type(self.metric).__name__}: use embed()"
+            )
+        return pack(codes(self.embed(items, side)))
 
     def pair_distances(self, left: Prepared, right: Prepared) -> Float[Tensor, " pairs"]:
         """The distance of each left item from the right item in the same place.

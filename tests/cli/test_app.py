@@ -306,6 +306,21 @@ class TestUse:
         assert found["names"].tolist() == [str(file) for file in files]
         assert str(found["fingerprint"]) == gemel.load(model).fingerprint
 
+    def test_embed_of_codes(self, tmp_path: Path) -> None:
+        model = gemel.Siamese(
+            gemel.inputs.Numbers(11), gemel.encoders.Dense((), 11), gemel.metrics.Hamming()
+        )
+        model.save(tmp_path / "codes.gemel")
+        out = tmp_path / "codes.npz"
+        rows = ["1,2,3,4,5,6,7,8,9,10,11", "-1,2,-3,4,-5,6,-7,8,-9,10,-11"]
+        said = run("embed", tmp_path / "codes.gemel", "--out", out, "--", *rows)
+        assert "wrote 2 codes of 11 bits" in said
+        with np.load(out) as file:
+            found = dict(file)
+        values = [[float(one) for one in row.split(",")] for row in rows]
+        positive = model.embed(np.array(values)).numpy() > 0
+        np.testing.assert_array_equal(found["codes"], np.packbits(positive, axis=1))
+
     def test_fetch_says_what_it_did(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         import gemel.data
 

@@ -14,7 +14,7 @@ from PIL import Image
 from service import as_item, form, picture
 
 EXTREMES = (0, 1, 0x7F, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
-POSTS = ("identify", "verify", "compare", "enrol", "remove", "rename")
+POSTS = ("identify", "verify", "compare", "embed", "enrol", "remove", "rename")
 
 
 @dataclass(frozen=True)

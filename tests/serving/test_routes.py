@@ -14,7 +14,7 @@ from PIL import Image
 from serving_models import numbers_model
 from starlette.testclient import TestClient
 
-from gemel import Gallery
+from gemel import Gallery, Siamese, encoders, inputs, metrics
 from gemel.calibrating import calibrate
 from gemel.data import arrays
 from gemel.gallery import enrolling
@@ -217,12 +217,32 @@ class TestLooking:
             "kind": "numbers",
             "form": "twin",
             "dim": 2,
+            "coding": "float32",
             "threshold": known.threshold,
             "input": {"count": 2},
         }
         told = about["calibration"]
         assert told["close"] == list(known.close)
         assert [tuple(row.values()) for row in told["trade_off"]] == list(known.trade_off)
+
+    def test_embed(self, client: Client, model_file: Path) -> None:
+        found = ask(client(), "embed", item={"numbers": [1.0, -3.5]})
+        assert found == {"dim": 2, "numbers": [1.0, -3.5], "code": None}
+
+    def test_codes(self, client: Client, model_file: Path) -> None:
+        model = Siamese(inputs.Numbers(10), encoders.Dense((), 10), metrics.Hamming())
+        model.threshold = 1.0
+        model.save(model_file)
+        service = client()
+        row, other = np.random.default_rng(0).normal(size=(2, 10))
+        bits = model.embed([row, other]).numpy() > 0
+        found = ask(service, "embed", item={"numbers": row.tolist()})
+        assert found == {"dim": 10, "numbers": None, "code": np.packbits(bits[0]).tobytes().hex()}
+        assert enrol(service, "ada", row.tolist()).status_code == 201
+        nearest = ask(service, "identify", item={"numbers": other.tolist()})["candidates"][0]
+        assert nearest["identity"] == "ada"
+        assert nearest["distance"] == (bits[0] != bits[1]).sum() > 0
+        assert service.get("/v1/about").json()["model"]["coding"] == "bits"
 
     def test_map(self, client: Client) -> None:
         service = client()

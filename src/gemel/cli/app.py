@@ -392,23 +392,30 @@ def embed(
     files: Annotated[
         list[str], typer.Argument(metavar="FILES", help="Images, or rows of numbers.")
     ],
-    out: Annotated[Path, typer.Option(help="The .npz file to write: `vectors` and `names`.")],
+    out: Annotated[
+        Path, typer.Option(help="The .npz file to write: `vectors` (or `codes`) and `names`.")
+    ],
     side: Annotated[
         Side | None, typer.Option(help="Which encoder, where each side has its own.")
     ] = None,
 ) -> None:
-    """Write the embeddings of items to a NumPy file."""
+    """Write the embeddings of items, or their binary codes, to a NumPy file."""
     import numpy as np
 
     import gemel
+    from gemel.metrics import Hamming
 
     loaded = gemel.load(model)
     which = "right" if side is Side.right else "left"
     values = [_item(loaded, text, which) for text in files]
-    vectors = loaded.embed(values, None if side is None else which).numpy()
+    binary = type(loaded.metric) is Hamming
+    make, what, units = (
+        (loaded.codes, "codes", "bits") if binary else (loaded.embed, "vectors", "numbers")
+    )
+    rows: dict[str, Any] = {what: make(values, None if side is None else which).numpy()}
     with out.open("wb") as file:
-        np.savez(file, vectors=vectors, names=np.array(files), fingerprint=loaded.fingerprint)
-    typer.echo(f"wrote {len(files)} vectors of {loaded.dim} numbers to {out}")
+        np.savez(file, names=np.array(files), fingerprint=loaded.fingerprint, **rows)
+    typer.echo(f"wrote {len(files)} {what} of {loaded.dim} {units} to {out}")
 
 
 @app.command()

@@ -4,11 +4,10 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-import numpy as np
-
+from gemel.gallery.coding import Vectors
 from gemel.gallery.forms import FormTable
 from gemel.gallery.server import Server
-from gemel.gallery.store import Facts, New, Vectors
+from gemel.gallery.store import Facts, New
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Adder:
 
     def __init__(self, server: Server, facts: Facts, table: FormTable | None, now: str) -> None:
         self._server = server
-        self._dim = facts.dim
+        self._coder = facts.coder
         self._table = table
         self._now = now
         self.tally = Tally.read(server)
@@ -127,10 +126,9 @@ class Adder:
         if kept:
             self._server.copy("originals", ["int8", "bytea", "bytea"], kept)
         if self._table is not None:
-            embeddings = b"".join(one.embedding for _, _, one in fresh)
-            vectors = np.frombuffer(embeddings, "<f4").reshape(len(fresh), self._dim)
+            stored = self._coder.stored([one.embedding for _, _, one in fresh])
             numbers = [(number, identity) for number, identity, _ in fresh]
-            add_forms(self._table, numbers, vectors, self.tally)
+            add_forms(self._table, numbers, self._coder.vectors(stored), self.tally)
 
 
 def add_forms(

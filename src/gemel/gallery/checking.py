@@ -1,5 +1,6 @@
 """What may be wrong with a gallery in PostgreSQL, in words."""
 
+from gemel.gallery.coding import Coder
 from gemel.gallery.forms import FormTable
 from gemel.gallery.rows import is_whole
 from gemel.gallery.server import Server
@@ -14,11 +15,11 @@ def problems(server: Server, facts: Facts, table: FormTable | None) -> list[str]
         facts: what holds for the gallery.
         table: of its forms, where it is searched by them.
     """
-    found = _damages(server, facts.dim) + _miscounts(server)
+    found = _damages(server, facts.coder) + _miscounts(server)
     if table is not None:
         found += [
             f"what is searched is not reference {one} as it is stored"
-            for one in table.strays(facts.dim)
+            for one in table.strays(facts.coder)
         ]
     if facts.keeps_originals:
         rows = server.rows("SELECT id FROM refs WHERE id NOT IN (SELECT reference FROM originals)")
@@ -31,12 +32,12 @@ def problems(server: Server, facts: Facts, table: FormTable | None) -> list[str]
     return found
 
 
-def _damages(server: Server, dim: int) -> list[str]:
+def _damages(server: Server, coder: Coder) -> list[str]:
     return [
         f"the embedding of reference {one} is not as it was stored"
         for rows in server.pages("SELECT id, embedding, checksum FROM refs WHERE id > %s")
         for one, embedding, checksum in rows
-        if not is_whole(embedding, checksum, dim)
+        if not is_whole(embedding, checksum, coder)
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gemel.errors import BadItemsError, DataError, Problem, SettingsError
 from gemel.gallery import originals
+from gemel.gallery.coding import Coder, coding_of
 from gemel.gallery.matching import check_finite, read_originals
 from gemel.gallery.records import Enrolled, checked_name, checked_note
 from gemel.gallery.store import New, Store
@@ -148,7 +149,7 @@ def store_block(store: Store, block: Block) -> list[tuple[int, bool]]:
         [(raw.identity, digest) for raw, digest in zip(block.raw, digests, strict=True)]
     )
     fresh = [place for place, number in enumerate(numbers) if number is None]
-    vectors = embedded(block.model, block.read, np.array(fresh, dtype=np.int64))
+    vectors = embedded(block.model, block.read, np.array(fresh, dtype=np.int64), store.facts.coder)
     new = []
     for place, vector in zip(fresh, vectors, strict=True):
         raw = block.raw[place]
@@ -190,7 +191,7 @@ def read_reference(
     return read_block(model, [raw], keep_originals=keep_originals)
 
 
-def embedded(model: Siamese, read: Prepared, rows: Indices) -> list[bytes]:
+def embedded(model: Siamese, read: Prepared, rows: Indices, coder: Coder) -> list[bytes]:
     """The embeddings of some items of the right side, as bytes; none of a joint comparer's.
 
     Raises:
@@ -201,7 +202,7 @@ def embedded(model: Siamese, read: Prepared, rows: Indices) -> list[bytes]:
     some = read.take(rows)
     vectors = model.embed_prepared(some, "right").numpy()
     check_finite(vectors, some.origins)
-    return [vector.astype("<f4").tobytes() for vector in vectors]
+    return coder.encode(vectors)
 
 
 def embedded_originals(
@@ -214,7 +215,8 @@ def embedded_originals(
         BadItemsError: originals that the model's input cannot read.
     """
     read = read_originals(model, store, references)
-    vectors = embedded(model, read, np.arange(len(read)))
+    coder = Coder(coding_of(model), model.dim)
+    vectors = embedded(model, read, np.arange(len(read)), coder)
     return list(zip(vectors, content_digests(read), strict=True))
 
 

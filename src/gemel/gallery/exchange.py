@@ -2,9 +2,9 @@
 
 | member | holds |
 |---|---|
-| `gallery.json` | `{"format": 1, "fingerprint", "kind", "dim", "count", "originals"}` |
+| `gallery.json` | `{"format": 1, "fingerprint", "kind", "dim", "coding", "count", "originals"}` |
 | `references.jsonl` | a line a reference: `{"identity", "note", "enrolled", "digest"}` |
-| `embeddings.npy` | [count, dim] float32, in the order of the lines |
+| `embeddings.npy` | [count, dim] float32, or [count, dim / 8] bytes of bits, as the lines go |
 | `originals/0`, `originals/1`, ... | the items, where `originals` is true |
 
 Nothing in it is run when it is read, and nothing is larger than it looks.
@@ -14,17 +14,18 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
 from gemel.errors import DataError, GalleryError
 from gemel.gallery import originals
+from gemel.gallery.coding import Coder, CodingName
 from gemel.gallery.records import checked_name, checked_note
 from gemel.gallery.store import Facts, Kept, New, Store
 
@@ -93,6 +94,7 @@ def _write_members(archive: ZipFile, store: Store, ids: Sequence[int]) -> None:
         "fingerprint": facts.fingerprint,
         "kind": facts.kind,
         "dim": facts.dim,
+        "coding": facts.coding,
         "count": len(ids),
         "originals": facts.keeps_originals,
     }
@@ -107,7 +109,7 @@ def _write_members(archive: ZipFile, store: Store, ids: Sequence[int]) -> None:
             }
             file.write(json.dumps(line).encode() + b"\n")
     with archive.open(ZipInfo(MEMBERS[2]), "w", force_zip64=True) as file:
-        file.write(_npy_header(len(ids), facts.dim))
+        file.write(_npy_header(len(ids), facts.coder))
         for one in _kept(store, ids):
             file.write(one.embedding)
     if facts.keeps_originals:
@@ -123,9 +125,10 @@ def _kept(store: Store, ids: Sequence[int]) -> Iterator[Kept]:
         yield from store.lookup(ids[start : start + AT_ONCE])
 
 
-def _npy_header(count: int, dim: int) -> bytes:
+def _npy_header(count: int, coder: Coder) -> bytes:
     file = BytesIO()
-    facts = {"descr": "<f4", "fortran_order": False, "shape": (count, dim)}
+    descr = np.lib.format.dtype_to_descr(coder.dtype)
+    facts = {"descr": descr, "fortran_order": False, "shape": (count, coder.items)}
     np.lib.format.write_array_header_1_0(file, facts)
     return file.getvalue()
 
@@ -148,7 +151,7 @@ def read(path: Path, store: Store) -> list[tuple[int, bool]]:
     """
     export = open_export(path)
     theirs, mine = export.facts, store.facts
-    if (theirs.fingerprint, theirs.dim, theirs.kind) != (mine.fingerprint, mine.dim, mine.kind):
+    if replace(theirs, keeps_originals=mine.keeps_originals) != mine:
         raise GalleryError(
             f"{path} belongs to the model {theirs.fingerprint[:12]}, this gallery to "
             f"{mine.fingerprint[:12]}; import it into a gallery of its own model"
@@ -178,20 +181,27 @@ def open_export(path: Path) -> Export:
         header = _json(path, archive.read(MEMBERS[0]), MEMBERS[0])
         if not isinstance(header.get("format"), int) or header["format"] > FORMAT:
             raise _bad(path, f"it has format {header.get('format')}, this gemel reads {FORMAT}")
-        wanted = {"fingerprint": str, "kind": str, "dim": int, "count": int, "originals": bool}
+        header.setdefault("coding", "float32")
+        wanted = {
+            **{"fingerprint": str, "kind": str, "dim": int, "coding": str, "count": int},
+            "originals": bool,
+        }
         for key, kind in wanted.items():
             if type(header.get(key)) is not kind:
                 raise _bad(path, f"`{key}` in {MEMBERS[0]} is {header.get(key)!r:.80}")
-        count, dim = header["count"], header["dim"]
+        if header["coding"] not in get_args(CodingName):
+            raise _bad(path, f"this gemel does not know the coding {header['coding']!r:.80}")
+        count, coder = header["count"], Coder(header["coding"], header["dim"])
         kept = [f"originals/{place}" for place in range(count if header["originals"] else 0)]
         if len(names) != len(MEMBERS) + len(kept) or not set(kept) <= set(names):
             raise _bad(path, f"expected {len(kept)} originals and nothing else")
         with archive.open(MEMBERS[2]) as file:
             found = _read_npy_header(path, file)
             size = archive.getinfo(MEMBERS[2]).file_size - file.tell()
-            if found != ((count, dim), False, np.dtype("<f4")) or size != 4 * count * dim:
-                raise _bad(path, f"{MEMBERS[2]} is not [{count}, {dim}] of float32")
-    facts = Facts(header["fingerprint"], dim, header["kind"], header["originals"])
+            shape = count, coder.items
+            if found != (shape, False, coder.dtype) or size != count * coder.width:
+                raise _bad(path, f"{MEMBERS[2]} is not {list(shape)} of {coder.dtype}")
+    facts = Facts(header["fingerprint"], coder.dim, header["kind"], header["originals"], coder.name)
     return Export(path, facts, count)
 
 
@@ -201,7 +211,7 @@ def references(export: Export, *, with_originals: bool) -> Iterator[New]:
     Raises:
         GalleryError: one is not as `write` writes it.
     """
-    path, dim = export.path, export.facts.dim
+    path, coder = export.path, export.facts.coder
     with (
         _reading(path) as archive,
         archive.open(MEMBERS[1]) as lines,
@@ -211,8 +221,8 @@ def references(export: Export, *, with_originals: bool) -> Iterator[New]:
         for place in range(export.count):
             where = f"line {place + 1} of {MEMBERS[1]}"
             line = _line(path, lines, where)
-            embedding = vectors.read(4 * dim)
-            if not np.isfinite(np.frombuffer(embedding, "<f4")).all():
+            embedding = vectors.read(coder.width)
+            if not np.isfinite(coder.stored([embedding])).all():
                 raise _bad(path, f"the embedding of {where} is not finite")
             item = archive.read(f"originals/{place}") if with_originals else None
             yield _new(export, line, embedding, item, where)

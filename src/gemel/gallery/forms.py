@@ -6,9 +6,10 @@ from typing import LiteralString
 import numpy as np
 
 from gemel.errors import GalleryError
+from gemel.gallery.coding import Coder, Vectors
 from gemel.gallery.rows import is_whole
 from gemel.gallery.server import WRITING, Name, Server
-from gemel.gallery.store import Forms, MakeForms, Scores, Shape, Vectors
+from gemel.gallery.store import Forms, MakeForms, Scores, Shape
 from gemel.items import Indices
 
 NEIGHBOURS, CARE, BREADTH = 16, 100, 200  # of the graph: m, ef_construction, ef_search
@@ -71,8 +72,8 @@ class FormTable:
         self._server.copy("forms", ["int8", "int8", self._kind], rows)
         return forms
 
-    def strays(self, dim: int) -> list[int]:
-        """References of which something else is searched than their embeddings [dim] give."""
+    def strays(self, coder: Coder) -> list[int]:
+        """References of which something else is searched than their embeddings give."""
         strays = [
             one
             for (one,) in self._server.rows(
@@ -83,9 +84,9 @@ class FormTable:
             "SELECT id, embedding, checksum, forms.identity IS NOT DISTINCT FROM refs.identity, "
             "form FROM refs LEFT JOIN forms ON reference = id WHERE id > %s"
         ):
-            whole = [row for row in rows if is_whole(row[1], row[2], dim)]
-            vectors = np.frombuffer(b"".join(row[1] for row in whole), "<f4")
-            forms = self._make_forms(vectors.reshape(len(whole), dim))
+            whole = [row for row in rows if is_whole(row[1], row[2], coder)]
+            stored = coder.stored([row[1] for row in whole])
+            forms = self._make_forms(coder.vectors(stored))
             strays += [
                 one
                 for (one, _, _, same, form), wanted in zip(whole, forms.rows, strict=True)

@@ -396,6 +396,7 @@ class Gallery:
             identities=identities,
             references=references,
             dim=facts.dim,
+            coding=facts.coding,
             bytes=size,
             search=self._matcher.words,
             keeps_originals=facts.keeps_originals,

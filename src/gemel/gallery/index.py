@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gemel import metrics
 from gemel.errors import MissingExtraError
-from gemel.gallery.store import Vectors
+from gemel.gallery.coding import CodingName, Stored, Vectors
 from gemel.items import Indices
 from gemel.metrics import Metric
 from gemel.metrics.base import built
@@ -25,7 +25,7 @@ from gemel.model import Siamese
 EXACT_UP_TO = 200_000
 """The most references among which every one is looked at."""
 BLOCK = 256  # references whose least score stands for them
-ROWS = 65_536  # references measured at a time by a metric that has no form of its own
+ROWS = 65_536  # references measured at a time, by the metric itself or as codes
 NEIGHBOURS, BREADTH, CARE = 32, 128, 200  # of the graph: M, efSearch, efConstruction
 STALE = 0.2  # the share of removed references at which a graph is made anew
 EPS = float(np.finfo(np.float32).eps)
@@ -76,8 +76,8 @@ class Index(Protocol):
     def __len__(self) -> int:
         """N."""
 
-    def add(self, vectors: Vectors) -> None:
-        """Append embeddings."""
+    def add(self, embeddings: Stored) -> None:
+        """Append embeddings, as they are stored."""
 
     def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
         """Leave out all but some; the others move up."""
@@ -115,13 +115,15 @@ def form_of(metric: Metric) -> Form | None:
     return None
 
 
-def make_index(model: Siamese, count: int, exact_up_to: int) -> Index:
-    """An empty index for `count` references.
+def make_index(model: Siamese, count: int, exact_up_to: int, coding: CodingName) -> Index:
+    """An empty index for `count` references, stored as `coding`.
 
     Raises:
         MissingExtraError: there are more than `exact_up_to`, the metric has a form for a graph,
             and faiss is not installed.
     """
+    if coding == "bits":
+        return CodeIndex(model.dim)
     form = form_of(model.metric)
     if form is None:
         return MetricIndex(model)
@@ -133,19 +135,19 @@ def make_index(model: Siamese, count: int, exact_up_to: int) -> Index:
 class _Rows:
     """Rows [N, K] that grow and shrink in one array."""
 
-    def __init__(self, dim: int) -> None:
-        self._all = np.empty((0, dim), dtype=np.float32)
+    def __init__(self, dim: int, dtype: Any = np.float32) -> None:
+        self._all = np.empty((0, dim), dtype=dtype)
         self._count = 0
 
     @property
-    def rows(self) -> NDArray[np.float32]:
+    def rows(self) -> NDArray[Any]:
         return self._all[: self._count]
 
-    def add(self, rows: NDArray[np.float32]) -> None:
+    def add(self, rows: NDArray[Any]) -> None:
         whole = self._count + len(rows)
         if whole > len(self._all):
             room = whole if not self._count else whole + whole // 4
-            grown = np.empty((room, rows.shape[1]), dtype=np.float32)
+            grown = np.empty((room, rows.shape[1]), dtype=self._all.dtype)
             grown[: self._count] = self.rows
             self._all = grown
         self._all[self._count : whole] = rows
@@ -178,15 +180,15 @@ class ExactIndex:
     def __len__(self) -> int:
         return 0 if self._rows is None else len(self._rows.rows)
 
-    def add(self, vectors: Vectors) -> None:
+    def add(self, embeddings: Stored) -> None:
         """Append embeddings."""
-        turned = self._form.turned(vectors)
+        turned = self._form.turned(embeddings)
         if self._rows is None:
             self._rows = _Rows(turned.shape[1])
         self._rows.add(turned)
         squares = np.einsum("nk,nk->n", turned, turned)
         self._squares = np.concatenate([self._squares, squares])
-        self._longest = max(self._longest, _longest(vectors))
+        self._longest = max(self._longest, _longest(embeddings))
 
     def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
         """Leave out all but some; the others move up."""
@@ -209,6 +211,53 @@ class ExactIndex:
         return _slack(self._form, self._dim, self._longest, query)
 
 
+class CodeIndex:
+    """Looks at every code: the bits that differ are counted, 64 at a time.
+
+    Args:
+        dim: bits a code.
+    """
+
+    def __init__(self, dim: int) -> None:
+        self.words = f"exact, {dim} bits"
+        self._dim = dim
+        self._rows = _Rows(-(-dim // 64), np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._rows.rows)
+
+    def add(self, embeddings: Stored) -> None:
+        """Append codes, eight bits a byte."""
+        self._rows.add(self._in_words(embeddings))
+
+    def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
+        """Leave out all but some; the others move up."""
+        self._rows.keep(kept)
+
+    def nearest(self, query: Vector, most: int) -> Near:
+        """All references down to a distance that at least `most` reach."""
+        rows = self._rows.rows
+        asked = self._in_words(np.packbits(query > 0)[None])[0]
+        counted = np.empty(len(rows), dtype=np.uint8 if self._dim < 256 else np.uint32)
+        for start in range(0, len(rows), ROWS):  # a part at a time stays in the cache
+            some = rows[start : start + ROWS]
+            bits = np.bitwise_count(some ^ asked)
+            counted[start : start + ROWS] = (
+                bits[:, 0] if bits.shape[1] == 1 else bits.sum(axis=1, dtype=counted.dtype)
+            )
+        return _least(counted, most)
+
+    def slack(self, query: Vector) -> float:  # noqa: ARG002
+        """0: counts are exact."""
+        return 0.0
+
+    def _in_words(self, packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        """[N, bytes] as [N, words] of 64 bits, filled up with zeros."""
+        filled = np.zeros((len(packed), 8 * -(-self._dim // 64)), dtype=np.uint8)
+        filled[:, : packed.shape[1]] = packed
+        return filled.view(np.uint64)
+
+
 class MetricIndex:
     """Measures every reference by the metric itself, a block at a time.
 
@@ -226,9 +275,9 @@ class MetricIndex:
     def __len__(self) -> int:
         return len(self._rows.rows)
 
-    def add(self, vectors: Vectors) -> None:
+    def add(self, embeddings: Stored) -> None:
         """Append embeddings."""
-        self._rows.add(vectors)
+        self._rows.add(embeddings)
 
     def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
         """Leave out all but some; the others move up."""
@@ -277,10 +326,10 @@ class GraphIndex:
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, vectors: Vectors) -> None:
+    def add(self, embeddings: Stored) -> None:
         """Append embeddings."""
-        self._longest = max(self._longest, _longest(vectors))
-        self._add(self._form.turned(vectors))
+        self._longest = max(self._longest, _longest(embeddings))
+        self._add(self._form.turned(embeddings))
 
     def _add(self, turned: NDArray[np.float32]) -> None:
         if self._graph is None:
@@ -334,7 +383,7 @@ def _faiss() -> Any:
     return faiss
 
 
-def _least(scores: Scores, most: int) -> Near:
+def _least(scores: NDArray[Any], most: int) -> Near:
     """All scores up to the `most`-th least of the blocks' least ones, rising."""
     count = len(scores)
     if most >= count:
@@ -344,10 +393,11 @@ def _least(scores: Scores, most: int) -> Near:
         least = scores[:whole].reshape(-1, BLOCK).min(axis=1)
         if len(least) < most:  # few references: their own scores
             least, whole = scores, count
-        complete = float(np.partition(least, most - 1)[most - 1])
-        rows = np.flatnonzero(scores <= complete)
+        limit = np.partition(least, most - 1)[most - 1]
+        complete = float(limit)
+        rows = np.flatnonzero(scores <= limit)
     rows = rows[np.argsort(scores[rows], kind="stable")]
-    return Near(rows.astype(np.int64), scores[rows], complete)
+    return Near(rows.astype(np.int64), scores[rows].astype(np.float64), complete)
 
 
 def _slack(form: Form, dim: int, longest: float, query: Vector) -> float:

@@ -51,5 +51,9 @@ STEPS: tuple[str, ...] = (
         ADD COLUMN rounding double precision NOT NULL DEFAULT 0,
         ADD COLUMN beyond_half boolean NOT NULL DEFAULT false
     """,
+    # 3: in what bytes embeddings are kept
+    """
+    ALTER TABLE gallery ADD COLUMN coding text NOT NULL DEFAULT 'float32'
+    """,
 )
 """Layout n is what steps 1 to n make; `gallery.layout` holds n."""

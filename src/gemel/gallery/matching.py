@@ -110,7 +110,7 @@ class EmbeddingMatcher:
         self._state: State | None = None
         self._ids = np.empty(0, dtype=np.int64)
         self._identities = np.empty(0, dtype=np.int64)
-        self._index: Index = make_index(model, 0, exact_up_to)
+        self._index: Index = make_index(model, 0, exact_up_to, store.facts.coding)
 
     @property
     def words(self) -> str:
@@ -146,15 +146,16 @@ class EmbeddingMatcher:
         found = []
         if not np.array_equal(whole.ids, self._ids) or len(self._index) != len(whole.ids):
             found.append("the index in memory does not hold the references of the file")
-        bad = whole.ids[~np.isfinite(whole.vectors).all(axis=1)]
+        bad = whole.ids[~np.isfinite(whole.embeddings).all(axis=1)]
         found += [f"the embedding of reference {one} is not finite" for one in bad.tolist()]
         return found
 
     def _measured(self, query: torch.Tensor, kept: Sequence[Kept]) -> list[Match]:
         """Every distance as `compare` has it; in evaluation mode."""
         metric, device = self._model.metric, self._model.device
-        vectors = np.frombuffer(b"".join(one.embedding for one in kept), dtype="<f4")
-        right = torch.tensor(vectors).reshape(len(kept), self._model.dim).to(device)
+        coder = self._store.facts.coder
+        stored = coder.stored([one.embedding for one in kept])
+        right = torch.tensor(coder.vectors(stored)).to(device)
         left = query.to(device)
         if type(metric) in ROW_BY_ROW and device.type == "cpu":
             distances = metric(left.expand(len(kept), -1), right).tolist()
@@ -190,12 +191,14 @@ class EmbeddingMatcher:
         block = self._store.block(int(self._ids[-1]) if len(self._ids) else 0)
         count = len(self._ids) + len(block.ids)
         if count > self._exact_up_to and isinstance(self._index, ExactIndex):
-            self._index = make_index(self._model, count, self._exact_up_to)
+            self._index = make_index(
+                self._model, count, self._exact_up_to, self._store.facts.coding
+            )
             self._ids, self._identities = self._ids[:0], self._identities[:0]
             block = self._store.block(0)
         if len(block.ids):
             with self._model.evaluating():
-                self._index.add(block.vectors)
+                self._index.add(block.embeddings)
         self._ids = np.concatenate([self._ids, block.ids])
         self._identities = np.concatenate([self._identities, block.identities])
         self._state = state

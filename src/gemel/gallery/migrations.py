@@ -38,5 +38,9 @@ STEPS: tuple[str, ...] = (
     );
     INSERT INTO facts VALUES ('keeps_originals', 'no');
     """,
+    # 3: in what bytes embeddings are kept
+    """
+    INSERT INTO facts VALUES ('coding', 'float32');
+    """,
 )
 """Layout n is what steps 1 to n make; PRAGMA user_version holds n."""

@@ -159,6 +159,7 @@ def write_facts(connection: sqlite3.Connection, facts: Facts) -> None:
         "dim": str(facts.dim),
         "kind": facts.kind,
         "keeps_originals": "yes" if facts.keeps_originals else "no",
+        "coding": facts.coding,
     }
     connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows.items())
 
@@ -172,7 +173,11 @@ def read_facts(connection: sqlite3.Connection, path: Path) -> Facts:
     rows = dict(connection.execute("SELECT name, value FROM facts"))
     try:
         return Facts(
-            rows["fingerprint"], int(rows["dim"]), rows["kind"], rows["keeps_originals"] == "yes"
+            rows["fingerprint"],
+            int(rows["dim"]),
+            rows["kind"],
+            rows["keeps_originals"] == "yes",
+            rows["coding"],
         )
     except (KeyError, ValueError) as error:
         raise GalleryError(

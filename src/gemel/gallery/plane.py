@@ -54,8 +54,8 @@ def plane(model: Siamese, store: Store, most: int) -> Plane:
         ids = store.ids()
         shown = ids[np.unique(np.linspace(0, len(ids) - 1, min(most, len(ids))).astype(np.int64))]
         kept = store.lookup(shown.tolist())
-    vectors = np.frombuffer(b"".join(one.embedding for one in kept), dtype="<f4")
-    rows = torch.tensor(vectors).reshape(len(kept), model.dim)
+    coder = store.facts.coder
+    rows = torch.tensor(coder.vectors(coder.stored([one.embedding for one in kept])))
     with model.evaluating():
         seen = model.metric.normalise(rows.to(model.device)).cpu().double().numpy()
     places, explained = _components(seen)

@@ -106,10 +106,10 @@ class PostgresStore:
 
     def _block(self, rows: Sequence[tuple[int, int, bytes, int]]) -> Block:
         self._refuse_damage((row[0], row[2], row[3]) for row in rows)
-        return as_block(rows, self.facts.dim)
+        return as_block(rows, self.facts.coder)
 
     def _refuse_damage(self, rows: Iterable[tuple[int, bytes, int]]) -> None:
-        refuse_damage(rows, self.facts.dim, self.address, DAMAGED)
+        refuse_damage(rows, self.facts.coder, self.address, DAMAGED)
 
     def ids(self) -> Indices:
         """The numbers of all references, rising."""
@@ -261,7 +261,7 @@ class PostgresStore:
             self._server.rows("DROP TABLE IF EXISTS forms")
             self._server.count(
                 "UPDATE gallery SET fingerprint = %s, dim = %s, kind = %s, keeps_originals = %s, "
-                "changes = changes + 1, epoch = epoch + 1, form = NULL, longest = 0, "
+                "coding = %s, changes = changes + 1, epoch = epoch + 1, form = NULL, longest = 0, "
                 "rounding = 0, beyond_half = false",
                 *astuple(facts),
             )
@@ -283,7 +283,7 @@ class PostgresStore:
         question = "SELECT id, identity, embedding, checksum FROM refs WHERE id > %s"
         for block in map(self._block, self._server.pages(question)):
             numbers = list(zip(block.ids.tolist(), block.identities.tolist(), strict=True))
-            add_forms(table, numbers, block.vectors, tally)
+            add_forms(table, numbers, self.facts.coder.vectors(block.embeddings), tally)
         tally.write(self._server)
         self._server.count("UPDATE gallery SET form = %s", str(table.shape))
 
@@ -333,7 +333,9 @@ class PostgresStore:
 
     def _read_facts(self) -> Facts:
         return Facts(
-            *self._server.rows("SELECT fingerprint, dim, kind, keeps_originals FROM gallery")[0]
+            *self._server.rows(
+                "SELECT fingerprint, dim, kind, keeps_originals, coding FROM gallery"
+            )[0]
         )
 
     def _form(self) -> str | None:

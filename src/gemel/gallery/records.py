@@ -163,7 +163,8 @@ class Stats:
     Attributes:
         identities: how many are enrolled.
         references: how many they have together.
-        dim: numbers an embedding; 0 of a joint comparer.
+        dim: numbers an embedding, or bits; 0 of a joint comparer.
+        coding: "float32", or "bits" where binary codes are kept.
         bytes: the size of the file.
         search: how an item is looked for.
         keeps_originals: whether the items themselves are kept.
@@ -173,6 +174,7 @@ class Stats:
     identities: int
     references: int
     dim: int
+    coding: str
     bytes: int
     search: str
     keeps_originals: bool
@@ -180,8 +182,9 @@ class Stats:
 
     def __str__(self) -> str:
         kept = "originals and thumbnails are kept" if self.keeps_originals else "embeddings only"
+        units = "bits" if self.coding == "bits" else "numbers"
         return (
-            f"{self.identities:,} identities, {self.references:,} references of {self.dim} numbers "
+            f"{self.identities:,} identities, {self.references:,} references of {self.dim} {units} "
             f"({self.bytes:,} bytes; {kept})\nsearch: {self.search}\n"
             f"model {self.fingerprint[:12]}"
         )

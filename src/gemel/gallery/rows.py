@@ -8,6 +8,7 @@ from operator import itemgetter
 import numpy as np
 
 from gemel.errors import GalleryError, OtherModelError
+from gemel.gallery.coding import Coder
 from gemel.gallery.records import Entry, Reference
 from gemel.gallery.store import Block
 
@@ -20,24 +21,26 @@ def made_anew(place: object) -> OtherModelError:
     )
 
 
-def is_whole(embedding: bytes, checksum: int, dim: int) -> bool:
+def is_whole(embedding: bytes, checksum: int, coder: Coder) -> bool:
     """Whether an embedding is as it was stored."""
-    return len(embedding) == 4 * dim and zlib.crc32(embedding) == checksum
+    return len(embedding) == coder.width and zlib.crc32(embedding) == checksum
 
 
-def refuse_damage(rows: Iterable[tuple[int, bytes, int]], dim: int, place: object, do: str) -> None:
+def refuse_damage(
+    rows: Iterable[tuple[int, bytes, int]], coder: Coder, place: object, do: str
+) -> None:
     """Refuse embeddings that are not as they were stored.
 
     Args:
         rows: (number, embedding, checksum) of each reference.
-        dim: numbers an embedding.
+        coder: of the embeddings.
         place: of the gallery.
         do: what to do about damage.
 
     Raises:
         GalleryError: there are some.
     """
-    damaged = [one for one, embedding, checksum in rows if not is_whole(embedding, checksum, dim)]
+    damaged = [one for one, embedding, checksum in rows if not is_whole(embedding, checksum, coder)]
     if damaged:
         raise GalleryError(
             f"the gallery {place}: {len(damaged)} embeddings are not as they were stored, the "
@@ -45,13 +48,12 @@ def refuse_damage(rows: Iterable[tuple[int, bytes, int]], dim: int, place: objec
         )
 
 
-def as_block(rows: Sequence[tuple[int, int, bytes, int]], dim: int) -> Block:
+def as_block(rows: Sequence[tuple[int, int, bytes, int]], coder: Coder) -> Block:
     """From (number, identity, embedding, checksum) of whole references, by rising number."""
-    vectors = np.frombuffer(b"".join(map(itemgetter(2), rows)), dtype="<f4")
     return Block(
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
-        vectors.astype(np.float32, copy=False).reshape(len(rows), dim),
+        coder.stored([row[2] for row in rows]),
     )
 
 

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from gemel.gallery.coding import Vectors
 from gemel.gallery.index import EPS, Form, Near, Vector, form_of
 from gemel.gallery.matching import FIRST, EmbeddingMatcher, worth_measuring
-from gemel.gallery.store import Forms, Searchable, SearchingStore, Shape, Store, Vectors
+from gemel.gallery.store import Forms, Searchable, SearchingStore, Shape, Store
 from gemel.items import Indices
 from gemel.model import Siamese
 

@@ -93,8 +93,8 @@ class SqliteStore:
             "SELECT id, identity, embedding, checksum FROM refs WHERE id > ? ORDER BY id", after
         )
         stored = ((row[0], row[2], row[3]) for row in rows)
-        refuse_damage(stored, self.facts.dim, self.path, opening.REMEDIES["SQLITE_CORRUPT"])
-        return as_block(rows, self.facts.dim)
+        refuse_damage(stored, self.facts.coder, self.path, opening.REMEDIES["SQLITE_CORRUPT"])
+        return as_block(rows, self.facts.coder)
 
     def ids(self) -> Indices:
         """The numbers of all references, rising."""
@@ -273,7 +273,7 @@ class SqliteStore:
             for table, row, parent, _ in self._rows("PRAGMA foreign_key_check")
         ]
         for one, embedding, checksum in self._rows("SELECT id, embedding, checksum FROM refs"):
-            if not is_whole(embedding, checksum, self.facts.dim):
+            if not is_whole(embedding, checksum, self.facts.coder):
                 found.append(f"the embedding of reference {one} is not as it was stored")
         if self.facts.keeps_originals:
             found += [

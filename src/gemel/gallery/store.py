@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 from numpy.typing import NDArray
 
+from gemel.gallery.coding import Coder, CodingName, Stored, Vectors
 from gemel.gallery.records import Entry, Removed
 from gemel.items import Indices
 
-Vectors = Float32[NDArray[np.float32], "references dim"]
 Scores = Float64[NDArray[np.float64], " references"]
 
 
@@ -25,12 +25,19 @@ class Facts:
         dim: numbers an embedding; 0 where there are none.
         kind: what the enrolled items are: "images" or "numbers".
         keeps_originals: whether the items are kept, with thumbnails of images.
+        coding: in what bytes an embedding is kept.
     """
 
     fingerprint: str
     dim: int
     kind: str
     keeps_originals: bool
+    coding: CodingName = "float32"
+
+    @property
+    def coder(self) -> Coder:
+        """How embeddings become bytes."""
+        return Coder(self.coding, self.dim)
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class New:
 
     Attributes:
         identity: its name, checked.
-        embedding: the bytes of D float32 numbers, as the model gave them.
+        embedding: its bytes, by the coding of the gallery.
         digest: of the item's content, as the model's input reads it.
         note: what is noted of it.
         original: the item itself, where originals are kept.
@@ -97,12 +104,12 @@ class Block:
     Attributes:
         ids: [M] their numbers.
         identities: [M] the number of the identity of each.
-        vectors: [M, D] their embeddings.
+        embeddings: of each, as it is stored.
     """
 
     ids: Indices
     identities: Indices
-    vectors: Vectors
+    embeddings: Stored
 
 
 @runtime_checkable

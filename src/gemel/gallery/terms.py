@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gemel.errors import GalleryError, OtherModelError, SettingsError
+from gemel.gallery.coding import coding_of
 from gemel.gallery.places import Address
 from gemel.gallery.store import Facts
 from gemel.inputs import input_of
@@ -12,7 +13,7 @@ from gemel.model import Siamese
 def facts_of(model: Siamese, *, keeps_originals: bool) -> Facts:
     """What holds for a gallery of `model`; references stand on the right."""
     kind = input_of(model.input, "right").kind
-    return Facts(model.fingerprint, model.dim, kind, keeps_originals)
+    return Facts(model.fingerprint, model.dim, kind, keeps_originals, coding_of(model))
 
 
 def check_model(model: Siamese, facts: Facts) -> None:

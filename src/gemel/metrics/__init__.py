@@ -32,7 +32,7 @@ from gemel.metrics.base import (
     wide,
     working_dtype,
 )
-from gemel.metrics.binary import Hamming, codes
+from gemel.metrics.binary import Hamming, codes, pack, unpack
 from gemel.metrics.learned import Learned, Mahalanobis, WeightedL1
 from gemel.metrics.plain import Cosine, Euclidean, Manhattan, SquaredEuclidean
 
@@ -49,8 +49,10 @@ __all__ = [
     "SquaredEuclidean",
     "WeightedL1",
     "codes",
+    "pack",
     "squared_matrix",
     "unit",
+    "unpack",
     "wide",
     "working_dtype",
 ]

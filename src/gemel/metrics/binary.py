@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from gemel.errors import SettingsError
@@ -13,6 +13,22 @@ from gemel.metrics.base import Metric, wide
 def codes(embeddings: Float[Tensor, "batch dim"]) -> Bool[Tensor, "batch dim"]:
     """The binary code of each embedding: True where a number is above 0."""
     return embeddings > 0
+
+
+def pack(bits: Bool[Tensor, "batch dim"]) -> UInt8[Tensor, "batch bytes"]:
+    """Eight bits a byte, the first one highest; the last byte is filled up with zeros."""
+    batch, dim = bits.shape
+    width = -(-dim // 8)
+    whole = torch.zeros(batch, 8 * width, dtype=torch.uint8, device=bits.device)
+    whole[:, :dim] = bits
+    weights = 2 ** torch.arange(7, -1, -1, device=bits.device, dtype=torch.uint8)
+    return (whole.view(batch, width, 8) * weights).sum(dim=2, dtype=torch.uint8)
+
+
+def unpack(packed: UInt8[Tensor, "batch bytes"], dim: int) -> Bool[Tensor, "batch {dim}"]:
+    """The `dim` bits that `pack` made bytes of."""
+    places = torch.arange(7, -1, -1, device=packed.device, dtype=torch.uint8)
+    return ((packed[:, :, None] >> places) & 1).flatten(1)[:, :dim].bool()
 
 
 class Hamming(Metric):

@@ -56,6 +56,21 @@ class Compared(BaseModel):
         return cls(**known.as_dict())
 
 
+class Embedded(BaseModel):
+    """What the model made of an item: its embedding, or the bits of its binary code.
+
+    Attributes:
+        dim: numbers, or bits.
+        numbers: the embedding; null where the model makes codes.
+        code: the bits as hexadecimal digits, the first bit highest, filled up to whole bytes with
+            zeros; null where the model makes numbers.
+    """
+
+    dim: int
+    numbers: list[float] | None
+    code: str | None
+
+
 class Verified(Compared):
     """Whether an item is who it is said to be."""
 
@@ -183,6 +198,7 @@ class ModelFacts(BaseModel):
     kind: str
     form: str
     dim: int
+    coding: str
     threshold: float | None
     input: dict[str, int]
 

@@ -19,7 +19,16 @@ from typing import Literal
 from gemel.errors import GalleryError, SettingsError
 
 Verb = Literal[
-    "enrol", "remove", "rename", "identify", "verify", "compare", "list", "thumbnail", "map"
+    "enrol",
+    "remove",
+    "rename",
+    "identify",
+    "verify",
+    "compare",
+    "embed",
+    "list",
+    "thumbnail",
+    "map",
 ]
 CHANGES = frozenset({"enrol", "remove", "rename"})
 

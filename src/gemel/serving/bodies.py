@@ -101,6 +101,12 @@ class Compare(_Body):
     right: Item
 
 
+class Embed(_Body):
+    """What the model makes of an item."""
+
+    item: Item
+
+
 class Enrol(_Body):
     """A reference of an identity."""
 
@@ -135,6 +141,7 @@ ITEMS: dict[type[BaseModel], tuple[str, ...]] = {
     Identify: ("item",),
     Verify: ("item",),
     Compare: ("left", "right"),
+    Embed: ("item",),
     Enrol: ("item",),
 }
 """The fields of a form that hold items: files, or lists of numbers."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from gemel.errors import GalleryError, NotEnrolledError
 from gemel.gallery import Gallery
+from gemel.gallery.coding import Coder, coding_of
 from gemel.inputs import Images, input_of
 from gemel.serving import answers, bodies
 from gemel.serving.audit import CHANGES, Audit, Entry, Verb
@@ -75,6 +76,7 @@ class Routes:
             (self.identify, bodies.Identify, asks),
             (self.verify, bodies.Verify, asks),
             (self.compare, bodies.Compare, asks),
+            (self.embed, bodies.Embed, asks),
             (self.enrol, bodies.Enrol, made),
             (self.remove, bodies.Remove, changes),
             (self.rename, bodies.Rename, changes),
@@ -145,6 +147,19 @@ class Routes:
             said = answers.Compared.of(await self._desk.compare(body.left, body.right))
         await self._answered(request, "compare", verdict=said.verdict)
         return said
+
+    async def embed(self, request: Request) -> answers.Embedded:
+        """What the model makes of an item: an embedding, or a binary code."""
+        async with self._desk.place():
+            body = await bodies.read_body(request, bodies.Embed)
+            coder = Coder(coding_of(self._desk.model), self._desk.model.dim)
+            if not coder.dim:
+                raise refused(422, "bad_request", "a joint comparer has no embeddings")
+            vector = await self._desk.ask(body.item, lambda _, query: query.embedding.numpy())
+        await self._answered(request, "embed")
+        if coder.name == "bits":
+            return answers.Embedded(dim=coder.dim, numbers=None, code=coder.encode(vector)[0].hex())
+        return answers.Embedded(dim=coder.dim, numbers=vector[0].tolist(), code=None)
 
     async def enrol(self, request: Request) -> Response:
         """Enrol an item under a name. When the answer is there, it survives a crash."""
@@ -234,6 +249,7 @@ class Routes:
                 kind=given.kind,
                 form=model.form.name,
                 dim=stats.dim,
+                coding=stats.coding,
                 threshold=model.threshold,
                 input=sizes,
             ),

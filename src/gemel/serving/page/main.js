@@ -58,7 +58,8 @@ function showFoot() {
     version, fingerprint: model.fingerprint.slice(0, FINGERPRINT),
     count: model.dim, role: say(`foot.${role}`),
   };
-  byId("foot").textContent = say(model.dim ? "foot" : "foot.pairs", facts);
+  const kind = !model.dim ? "foot.pairs" : model.coding === "bits" ? "foot.bits" : "foot";
+  byId("foot").textContent = say(kind, facts);
 }
 
 /** Asks the server what it is. Silence and keys are seen to elsewhere. */
