@@ -25,6 +25,7 @@ from gemel.evaluation.intervals import (
     students_t,
     wilson,
 )
+from gemel.evaluation.neighbour_vote import vote_credit
 from gemel.evaluation.one_shot import (
     Compare,
     FixedTrials,
@@ -88,5 +89,6 @@ __all__ = [
     "students_t",
     "verification",
     "verification_by_group",
+    "vote_credit",
     "wilson",
 ]

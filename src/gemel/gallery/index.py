@@ -24,7 +24,7 @@ from gemel.model import Siamese
 
 EXACT_UP_TO = 200_000
 """The most references among which every one is looked at."""
-BLOCK = 256  # references whose least score stands for them
+BLOCK = 256  # references, evenly spread, whose least score stands for them
 ROWS = 65_536  # references measured at a time, by the metric itself or as codes
 NEIGHBOURS, BREADTH, CARE = 32, 128, 200  # of the graph: M, efSearch, efConstruction
 STALE = 0.2  # the share of removed references at which a graph is made anew
@@ -236,15 +236,19 @@ class CodeIndex:
 
     def nearest(self, query: Vector, most: int) -> Near:
         """All references down to a distance that at least `most` reach."""
-        rows = self._rows.rows
+        rows, words = self._rows.rows, self._rows.rows.shape[1]
         asked = self._in_words(np.packbits(query > 0)[None])[0]
         counted = np.empty(len(rows), dtype=np.uint8 if self._dim < 256 else np.uint32)
-        for start in range(0, len(rows), ROWS):  # a part at a time stays in the cache
-            some = rows[start : start + ROWS]
-            bits = np.bitwise_count(some ^ asked)
-            counted[start : start + ROWS] = (
-                bits[:, 0] if bits.shape[1] == 1 else bits.sum(axis=1, dtype=counted.dtype)
-            )
+        step = max(1, ROWS // words)  # a part at a time stays in the cache
+        differ = np.empty((min(step, len(rows)), words), dtype=np.uint64)
+        for start in range(0, len(rows), step):
+            some = rows[start : start + step]
+            found = np.bitwise_xor(some, asked, out=differ[: len(some)])
+            if words == 1:
+                np.bitwise_count(found[:, 0], out=counted[start : start + step])
+            else:
+                bits = np.bitwise_count(found)
+                bits.sum(axis=1, dtype=counted.dtype, out=counted[start : start + step])
         return _least(counted, most)
 
     def slack(self, query: Vector) -> float:  # noqa: ARG002
@@ -390,7 +394,7 @@ def _least(scores: NDArray[Any], most: int) -> Near:
         rows, complete = np.arange(count), np.inf
     else:
         whole = count // BLOCK * BLOCK
-        least = scores[:whole].reshape(-1, BLOCK).min(axis=1)
+        least = scores[:whole].reshape(BLOCK, -1).min(axis=0)
         if len(least) < most:  # few references: their own scores
             least, whole = scores, count
         limit = np.partition(least, most - 1)[most - 1]
