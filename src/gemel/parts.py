@@ -24,6 +24,7 @@ ENCODERS: dict[str, type[nn.Module]] = {
 METRICS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (
+        metrics.AsymmetricHamming,
         metrics.Cosine,
         metrics.Euclidean,
         metrics.Hamming,

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gemel.encoders import Conv, Dense, Koch, Residual
+from gemel import parts
+from gemel.encoders import Conv, Dense, Koch, LeNet, Residual
 from gemel.errors import SettingsError
 
 SMALL = [
@@ -278,3 +279,32 @@ def test_width_of_one_number_means_four_blocks() -> None:
 def test_what_cannot_be_is_refused_in_words(make: object, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        Conv((4,), 9, balanced=True),
+        Dense((8,), 9, balanced=True),
+        Koch(9, filters=((4, 3),), balanced=True),
+        LeNet(9, stages=[[2, 3, 1, 1]], balanced=True),
+        Residual(4, (1,), dim=9, balanced=True),
+    ],
+)
+def test_balanced_numbers_have_mean_0_and_variance_1(net: nn.Module) -> None:
+    torch.manual_seed(0)
+    net.build((1, 12, 12))  # type: ignore[operator]
+    batch = torch.rand(64, 1, 12, 12)
+    net.train()
+    out = net(batch)
+    raw = net.layers[:-1](batch)  # type: ignore[index]
+    wanted = (raw - raw.mean(0)) / (raw.var(0, correction=0) + 1e-5).sqrt()
+    torch.testing.assert_close(out, wanted, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(out.mean(0), torch.zeros(9), atol=1e-4, rtol=0)
+    for _ in range(200):
+        net(batch)
+    net.eval()
+    torch.testing.assert_close(net(batch[:1]), net(batch)[:1])  # whatever else is in the batch
+    assert net.settings()["balanced"] is True  # type: ignore[operator]
+    again = parts.restore(parts.describe(net, parts.ENCODERS), parts.ENCODERS, "encoder")
+    assert again.balanced

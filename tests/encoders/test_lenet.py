@@ -149,7 +149,7 @@ def test_every_weight_learns() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_bounded_embeddings_stay_within_reach() -> None:
+def test_bounded_embeddings_stay_within_their_bounds() -> None:
     assert AMPLITUDE * math.tanh(SLOPE) == pytest.approx(1, abs=1e-4)
     net = built(LeNet(6, stages=TINY, bounded=True), (1, 9, 9))
     with torch.no_grad():
@@ -157,16 +157,7 @@ def test_bounded_embeddings_stay_within_reach() -> None:
             parameter.mul_(1e6)
         u, v = net(pictures(2, (1, 9, 9))), -net(pictures(2, (1, 9, 9)))
     assert u.abs().max().item() == pytest.approx(1.7159)
-    assert net.reach == pytest.approx(2 * 1.7159 * 6)
-    assert metrics.Manhattan()(u, v).max().item() == pytest.approx(net.reach, rel=1e-6)
-
-
-def test_reach_of_what_has_no_bound_and_of_unit_vectors() -> None:
-    assert LeNet(6).reach == math.inf
-    for bounded in (False, True):
-        net = LeNet(9, unit_length=True, bounded=bounded)
-        corner = torch.full((1, 9), 1 / 3)
-        assert net.reach == pytest.approx(metrics.Manhattan()(corner, -corner).item())
+    assert metrics.Manhattan()(u, v).max().item() == pytest.approx(2 * 1.7159 * 6, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +174,6 @@ def test_settings_make_it_again(net: LeNet) -> None:
     assert isinstance(again, LeNet)
     assert again.settings() == net.settings()
     assert again.stages == net.stages
-    assert again.reach == net.reach
 
 
 def test_a_model_file_holds_it(tmp_path: Path) -> None:

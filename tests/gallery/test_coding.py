@@ -96,6 +96,31 @@ def test_distances_are_those_of_the_model(
         assert f"of {dim} bits" in str(gallery.stats())
 
 
+@given(st.integers(0, 2**31), st.integers(1, 80))
+@settings(max_examples=20, deadline=None)
+def test_real_numbers_are_held_against_codes(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, dim: int
+) -> None:
+    path = tmp_path_factory.mktemp("codes") / "codes.gallery"
+    model = Siamese(inputs.Numbers(dim), nn.Identity(), metrics.AsymmetricHamming(0.7))
+    generator = np.random.default_rng(seed)
+    rows = generator.normal(size=(90, dim)).astype(np.float32)
+    with Gallery.open(path, model) as gallery:
+        names = np.array([f"{n:02}" for n in range(90)])
+        gallery.enrol_items(Items(rows, names, kind="numbers"))
+        gallery.remove("03")
+        rows, names = np.delete(rows, 3, axis=0), np.delete(names, 3)
+        asked = generator.normal(size=dim).astype(np.float32)
+        found = gallery.nearest(asked, 5)
+        assert gallery.stats().coding == "bits"
+    soft = np.tanh(0.7 * asked.astype(np.float64))
+    distance = ((soft - np.where(rows > 0, 1, -1)) ** 2).sum(axis=1) / 4
+    for one in found:
+        assert one.distance == pytest.approx(distance[names == one.identity][0], abs=1e-4)
+    wanted = np.sort(distance)[:5]
+    assert [one.distance for one in found] == pytest.approx(wanted.tolist(), abs=1e-4)
+
+
 def test_a_code_of_64_bits_takes_eight_bytes(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
     path = tmp_path / "codes.gallery"

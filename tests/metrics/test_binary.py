@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gemel.errors import SettingsError
-from gemel.metrics import Hamming, codes
+from gemel.metrics import AsymmetricHamming, Hamming, codes
 
 rows = hnp.arrays(np.float64, (3, 5), elements=st.floats(-3, 3, allow_subnormal=False))
 
@@ -77,3 +77,39 @@ def test_settings_and_errors() -> None:
     assert Hamming().reach(64, unit_length=True) == 64
     with pytest.raises(SettingsError, match="`slope` must be above 0; got 0"):
         Hamming(0)
+
+
+@given(x=rows)
+@settings(max_examples=50, deadline=None)
+def test_real_numbers_against_codes_are_those_of_slow_loops(x: np.ndarray) -> None:
+    metric, u = AsymmetricHamming(slope=1.5), torch.from_numpy(x)
+
+    def far(a: list[float], b: list[float]) -> float:
+        bits = [1 if one > 0 else -1 for one in b]
+        return sum((math.tanh(1.5 * p) - q) ** 2 for p, q in zip(a, bits, strict=True)) / 4
+
+    wanted = torch.tensor([[far(a, b) for b in x.tolist()] for a in x.tolist()]).double()
+    torch.testing.assert_close(metric.matrix(u, u).double(), wanted, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        metric(u[:2], u[1:]).double(), wanted.diagonal(1), atol=1e-6, rtol=1e-5
+    )
+    assert (metric.matrix(u, u) >= 0).all()
+    assert (metric.matrix(u, u) <= metric.reach(5, unit_length=False)).all()
+
+
+def test_real_numbers_far_from_0_give_the_count() -> None:
+    generator = torch.Generator().manual_seed(0)
+    u, v = (100 * torch.randn(20, 33, generator=generator) for _ in range(2))
+    torch.testing.assert_close(AsymmetricHamming().matrix(u, v), Hamming().eval().matrix(u, v))
+    again = AsymmetricHamming(**AsymmetricHamming(0.3).settings())
+    assert again.slope == 0.3
+    with pytest.raises(SettingsError, match="`slope` must be above 0; got 0"):
+        AsymmetricHamming(0)
+
+
+def test_real_numbers_against_codes_have_a_gradient() -> None:
+    u = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
+    v = torch.randn(4, 6, dtype=torch.float64)
+    metric = AsymmetricHamming(0.8)
+    assert torch.autograd.gradcheck(lambda one: metric(one, v), u)
+    assert torch.autograd.gradcheck(lambda one: metric.matrix(one, v), u)

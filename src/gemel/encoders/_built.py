@@ -17,16 +17,20 @@ class Built(nn.Module, ABC):
     Args:
         dim: D, the length of an embedding.
         unit_length: divide each embedding by its length, so that all lie on the unit sphere.
+        balanced: give each number mean 0 and variance 1 over a training batch (Ioffe, Szegedy
+            2015, without weights), and afterwards by what was seen in training, before the length
+            is divided by.
 
     Raises:
         SettingsError: `dim` is no whole number of 1 or more.
     """
 
-    def __init__(self, dim: int, *, unit_length: bool) -> None:
+    def __init__(self, dim: int, *, unit_length: bool, balanced: bool) -> None:
         super().__init__()
         check_counts("dim", [dim])
         self.dim = dim
         self.unit_length = unit_length
+        self.balanced = balanced
         self.shape: tuple[int, ...] = ()
         self.layers = nn.Sequential()
 
@@ -36,7 +40,8 @@ class Built(nn.Module, ABC):
 
     def settings(self) -> dict[str, Any]:
         """The arguments that make this encoder again."""
-        return {"dim": self.dim, "unit_length": self.unit_length}
+        made = {"dim": self.dim, "unit_length": self.unit_length}
+        return made | {"balanced": True} if self.balanced else made  # older files do not know it
 
     def build(self, shape: tuple[int, ...]) -> None:
         """Make the layers for items of `shape`, weights drawn from torch's generator.
@@ -45,6 +50,8 @@ class Built(nn.Module, ABC):
             SettingsError: this encoder takes no items of that shape.
         """
         layers = nn.Sequential(*self._layers(shape))
+        if self.balanced:
+            layers.append(nn.BatchNorm1d(self.dim, affine=False))
         if len(shape) == 3:
             layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.layers, self.shape = layers, tuple(shape)

@@ -44,15 +44,22 @@ class Conv(Built):
         width: feature maps of each of four blocks, or a sequence with the maps of each block.
         dim: D, the length of an embedding.
         unit_length: scale each embedding to length 1.
+        balanced: give each number mean 0 and variance 1 over a training batch; for binary codes,
+            whose bits are then 1 as often as 0.
 
     Raises:
         SettingsError: a width or `dim` is no whole number of 1 or more.
     """
 
     def __init__(
-        self, width: int | Sequence[int] = 64, dim: int = 128, *, unit_length: bool = False
+        self,
+        width: int | Sequence[int] = 64,
+        dim: int = 128,
+        *,
+        unit_length: bool = False,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(dim, unit_length=unit_length)
+        super().__init__(dim, unit_length=unit_length, balanced=balanced)
         self.widths = (width,) * BLOCKS if isinstance(width, int) else tuple(width)
         check_counts("width", self.widths)
 

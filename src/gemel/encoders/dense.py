@@ -19,15 +19,22 @@ class Dense(Built):
         widths: the length of each hidden layer; none makes one linear map.
         dim: D, the length of an embedding.
         unit_length: scale each embedding to length 1.
+        balanced: give each number mean 0 and variance 1 over a training batch; for binary codes,
+            whose bits are then 1 as often as 0.
 
     Raises:
         SettingsError: a width or `dim` is no whole number of 1 or more.
     """
 
     def __init__(
-        self, widths: Sequence[int] = (256,), dim: int = 64, *, unit_length: bool = False
+        self,
+        widths: Sequence[int] = (256,),
+        dim: int = 64,
+        *,
+        unit_length: bool = False,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(dim, unit_length=unit_length)
+        super().__init__(dim, unit_length=unit_length, balanced=balanced)
         self.widths = tuple(widths)
         if self.widths:
             check_counts("widths", self.widths)

@@ -33,6 +33,8 @@ class Koch(Built):
             mean 0.5 and standard deviation 0.01. It starts slowly, since 0.2 saturates the
             sigmoids; otherwise torch's own scaling by fan-in is used.
         unit_length: scale each embedding to length 1.
+        balanced: give each number mean 0 and variance 1 over a training batch; for binary codes,
+            whose bits are then 1 as often as 0.
 
     Raises:
         SettingsError: a value is no whole number of 1 or more.
@@ -48,8 +50,9 @@ class Koch(Built):
         filters: Sequence[Sequence[int]] = PAPER,
         paper_weights: bool = False,
         unit_length: bool = False,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(dim, unit_length=unit_length)
+        super().__init__(dim, unit_length=unit_length, balanced=balanced)
         check_counts("filters", list(chain.from_iterable(filters)))
         if any(len(pair) != 2 for pair in filters):
             raise SettingsError(

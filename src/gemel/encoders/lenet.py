@@ -85,6 +85,8 @@ class LeNet(Built):
             -1.7159 and 1.7159.
         standardise: give each picture mean 0 and standard deviation 1 first.
         unit_length: scale each embedding to length 1.
+        balanced: give each number mean 0 and variance 1 over a training batch; for binary codes,
+            whose bits are then 1 as often as 0.
 
     Raises:
         SettingsError: a value is no whole number of 1 or more.
@@ -101,8 +103,9 @@ class LeNet(Built):
         bounded: bool = False,
         standardise: bool = False,
         unit_length: bool = False,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(dim, unit_length=unit_length)
+        super().__init__(dim, unit_length=unit_length, balanced=balanced)
         for stage in stages:
             check_counts("stages", list(stage))
         if not stages or any(len(stage) != 4 for stage in stages):
@@ -122,16 +125,6 @@ class LeNet(Built):
             "standardise": self.standardise,
             **super().settings(),
         }
-
-    @property
-    def reach(self) -> float:
-        """The greatest Manhattan distance of two embeddings, which is Q of the energy loss.
-
-        Without limit unless they are `bounded` or of `unit_length`.
-        """
-        if self.unit_length:
-            return 2 * math.sqrt(self.dim)
-        return 2 * AMPLITUDE * self.dim if self.bounded else math.inf
 
     def _layers(self, shape: tuple[int, ...]) -> list[nn.Module]:
         channels, height, width = image_shape(shape, "LeNet")

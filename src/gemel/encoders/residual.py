@@ -56,6 +56,8 @@ class Residual(Built):
         stem_stride: 2 halves the pictures in the first convolution: four times faster, for
             pictures of about 64 pixels and more.
         unit_length: scale each embedding to length 1.
+        balanced: give each number mean 0 and variance 1 over a training batch; for binary codes,
+            whose bits are then 1 as often as 0.
 
     Raises:
         SettingsError: a value is no whole number of 1 or more.
@@ -69,8 +71,9 @@ class Residual(Built):
         *,
         stem_stride: int = 1,
         unit_length: bool = False,
+        balanced: bool = False,
     ) -> None:
-        super().__init__(dim, unit_length=unit_length)
+        super().__init__(dim, unit_length=unit_length, balanced=balanced)
         self.width = width
         self.blocks = tuple(blocks)
         self.stem_stride = stem_stride

@@ -65,5 +65,6 @@ class Coder:
 
 
 def coding_of(model: Siamese) -> CodingName:
-    """Bits where the metric sees nothing else."""
-    return "bits" if type(model.metric) is metrics.Hamming else "float32"
+    """Bits where the metric sees nothing else of a reference."""
+    bits = metrics.Hamming, metrics.AsymmetricHamming
+    return "bits" if type(model.metric) in bits else "float32"

@@ -123,6 +123,8 @@ def make_index(model: Siamese, count: int, exact_up_to: int, coding: CodingName)
             and faiss is not installed.
     """
     if coding == "bits":
+        if isinstance(model.metric, metrics.AsymmetricHamming):
+            return AsymmetricIndex(model.metric, model.dim)
         return CodeIndex(model.dim)
     form = form_of(model.metric)
     if form is None:
@@ -260,6 +262,54 @@ class CodeIndex:
         filled = np.zeros((len(packed), 8 * -(-self._dim // 64)), dtype=np.uint8)
         filled[:, : packed.shape[1]] = packed
         return filled.view(np.uint64)
+
+
+class AsymmetricIndex:
+    """Real numbers against every code: what a byte of a code adds is looked up in a table.
+
+    The table holds, for each byte of a code and each of its 256 values, minus the inner product of
+    tanh(s u) with those eight bits; the order of the sums is that of the distances.
+
+    Args:
+        metric: the distance.
+        dim: bits a code.
+    """
+
+    def __init__(self, metric: metrics.AsymmetricHamming, dim: int) -> None:
+        self.words = f"exact, real numbers against {dim} bits"
+        self._metric = metric
+        self._dim = dim
+        self._rows = _Rows(-(-dim // 8), np.uint8)
+        every = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)  # [256, 8]
+        self._signs = every.astype(np.float32) * 2 - 1
+
+    def __len__(self) -> int:
+        return len(self._rows.rows)
+
+    def add(self, embeddings: Stored) -> None:
+        """Append codes, eight bits a byte."""
+        self._rows.add(embeddings)
+
+    def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
+        """Leave out all but some; the others move up."""
+        self._rows.keep(kept)
+
+    def nearest(self, query: Vector, most: int) -> Near:
+        """All references down to a score that at least `most` reach."""
+        rows, width = self._rows.rows, self._rows.rows.shape[1]
+        soft = np.zeros(8 * width, dtype=np.float32)
+        soft[: self._dim] = self._metric.soft(torch.from_numpy(query[None])).numpy()[0]
+        table = -soft.reshape(width, 8) @ self._signs.T  # [bytes, 256]
+        scores = np.zeros(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), ROWS):  # a part at a time stays in the cache
+            some = rows[start : start + ROWS]
+            for place in range(width):
+                scores[start : start + ROWS] += table[place].take(some[:, place])
+        return _least(scores, most)
+
+    def slack(self, query: Vector) -> float:  # noqa: ARG002
+        """Twice the rounding errors of two sums of D products of numbers up to 1, at worst."""
+        return 4 * (self._dim + 16) * self._dim * EPS
 
 
 class MetricIndex:

@@ -19,6 +19,7 @@ two points, and the distance from left to right is not that from right to left.
 | Cosine | yes (not at the zero vector) | no | yes | no | none |
 | Mahalanobis | yes | only where L has full rank | yes | yes | L |
 | Hamming | yes | no | yes | yes | none |
+| AsymmetricHamming | only >= 0 | no | no | no | none |
 | WeightedL1 | no | no | yes | no | alpha, bias |
 | Learned | no | no | yes | no | a small network |
 """
@@ -32,11 +33,12 @@ from gemel.metrics.base import (
     wide,
     working_dtype,
 )
-from gemel.metrics.binary import Hamming, codes, pack, unpack
+from gemel.metrics.binary import AsymmetricHamming, Hamming, codes, pack, unpack
 from gemel.metrics.learned import Learned, Mahalanobis, WeightedL1
 from gemel.metrics.plain import Cosine, Euclidean, Manhattan, SquaredEuclidean
 
 __all__ = [
+    "AsymmetricHamming",
     "Cosine",
     "Euclidean",
     "Hamming",

@@ -86,4 +86,59 @@ class Hamming(Metric):
         """-1 and 1 for the bits; between them while training."""
         if self.training:
             return torch.tanh(self.slope * values)
-        return codes(values).to(values.dtype) * 2 - 1
+        return _signs(values)
+
+
+class AsymmetricHamming(Metric):
+    """How far real numbers are from a binary code: the left item is not rounded, the right one is.
+
+        d(u, v) = |tanh(s u) - h(v)|^2 / 4,    h(v) = -1 or 1
+
+    which is the number of bits that differ where u is far from 0, and less or more where a bit of
+    u is in doubt (Norouzi, Fleet and Salakhutdinov 2012, "asymmetric Hamming distance"). It costs
+    no more room than codes: what is stored is the right item's code, what is asked about keeps its
+    numbers. d >= 0; d(x, x) > 0, no symmetry, no triangle. It has a gradient for u only: train with
+    `Hamming`, and ask with this one.
+
+    Args:
+        slope: s; the greater, the more u is rounded, too.
+
+    Raises:
+        SettingsError: `slope` is not positive.
+    """
+
+    def __init__(self, slope: float | int = 1.0) -> None:
+        super().__init__()
+        if slope <= 0:
+            raise SettingsError(f"`slope` must be above 0; got {slope}")
+        self.slope = slope
+
+    def forward(
+        self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, " batch"]:
+        """The distance of each row of `u` [B, D] from the code of the same row of `v`: [B]."""
+        a, b = self.soft(u), _signs(wide(v))
+        return ((a - b).square().sum(dim=1)) / 4
+
+    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
+        """The distance of each row of `u` [N, D] from the code of every row of `v`: [N, M]."""
+        a, b = self.soft(u), _signs(wide(v))
+        length = a.square().sum(dim=1, keepdim=True)
+        return ((length + u.shape[1] - 2 * (a @ b.T)) / 4).clamp(min=0)
+
+    def soft(self, u: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """tanh(s u), between -1 and 1."""
+        return torch.tanh(self.slope * wide(u))
+
+    def reach(self, dim: int, *, unit_length: bool) -> float:  # noqa: ARG002
+        """`dim`: all bits differ, and none is in doubt."""
+        return float(dim)
+
+    def settings(self) -> dict[str, Any]:
+        """What `AsymmetricHamming(**settings)` needs to make this metric again."""
+        return {"slope": self.slope}
+
+
+def _signs(values: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+    """-1 and 1 for the bits."""
+    return codes(values).to(values.dtype) * 2 - 1

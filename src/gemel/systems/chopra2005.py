@@ -237,7 +237,7 @@ def reproduce(request: Request) -> Table:
             f"Paper's network. {hardest(draws, papers)}",
             f"Own network. {hardest(draws, own)}",
             f"Intervals are Student's t over {len(draws)} draws of five unseen people; the draws "
-            "share training people, and from the ninth on test people.",
+            "share training people, and from the seventh on test people.",
             "Subject models take embeddings or pixels as they are, whatever the distance: the two "
             "columns of pixels are one there.",
             "The published figures are of one draw, remembered and not looked up in the paper.",

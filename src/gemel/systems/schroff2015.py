@@ -167,7 +167,7 @@ def reproduce(request: Request) -> Table:
         (
             hardest(draws, found),
             f"Intervals of faces are Student's t over {len(draws)} draws of five unseen people; "
-            "the draws share training people, and from the ninth on test people.",
+            "the draws share training people, and from the seventh on test people.",
             "Nearest pixels: of faces the sum of differences, of symbols that of squares.",
             "Published figures are Chopra 2005's. FaceNet's (99.63 % on LFW, VAL 87.9 % at FAR "
             "0.001) are of other data, and of networks that 200 million pictures trained.",
