@@ -1,6 +1,7 @@
 """The examples run, stay short, and do what they say."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -31,8 +32,14 @@ def test_own_encoder() -> None:
     assert load("own_encoder").main(steps=80) > 0.3  # chance is 0.2
 
 
-def test_numbers() -> None:
-    assert load("numbers").main(steps=40) > 0.9
+def test_wine() -> None:
+    assert load("wine").main(steps=40) > 0.9
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_none_hides_a_module_of_python(path: Path) -> None:
+    """A script's own folder comes first among those that are imported from."""
+    assert path.stem not in sys.stdlib_module_names
 
 
 def test_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_reproduce_passes_on_what_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_
         (tmp_path / needed).mkdir()
     monkeypatch.setattr(import_module(f"gemel.systems.{name}"), "reproduce", reproduce)
     out = tmp_path / "out"
-    words = ["--data", tmp_path, "--out", out, "--quick", "--seed", 5, "--resume", "--paper-size"]
+    words = ["--data", tmp_path, "--out", out, "--quick", "--seed", 5, "--resume"]
     text = run("reproduce", name, *words)
     assert "a line" in text
     assert "a figure  1 %   2 %" in text
@@ -116,15 +116,15 @@ def test_reproduce_passes_on_what_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_
     assert (request.data, request.out, request.seed) == (tmp_path, out, 5)
     assert request.quick
     assert request.resume
-    assert request.paper_size
+    assert not request.paper_size
     assert "its figures say nothing" in text
     assert json.loads((out / "figures.json").read_text())["system"] == name
     monkeypatch.chdir(tmp_path)
-    run("reproduce", name, "--data", tmp_path)
+    run("reproduce", name, "--data", tmp_path, "--paper-size")
     assert asked[1].out == Path(name)
     assert not asked[1].quick
     assert not asked[1].resume
-    assert not asked[1].paper_size
+    assert asked[1].paper_size
     assert "say nothing" not in (tmp_path / name / "table.md").read_text()
 
 
@@ -134,7 +134,11 @@ def test_only_systems_that_are_made_smaller_have_a_paper_size(
     told = refused(
         monkeypatch, capsys, "reproduce", "hadsell2006", "--data", tmp_path, "--paper-size"
     )
-    assert "leave paper_size out" in told
+    assert "leave --paper-size out" in told
+    (tmp_path / "omniglot").mkdir()
+    (tmp_path / "mnist").mkdir()
+    words = ["reproduce", "koch2015", "--data", tmp_path, "--paper-size", "--quick"]
+    assert "give one of them" in refused(monkeypatch, capsys, *words)
 
 
 def test_all_data_are_looked_for_before_the_long_work(

@@ -478,3 +478,19 @@ def test_whatever_the_bytes_only_a_data_error(noise: bytes, kind: int, at: int) 
     except DataError as error:
         said = str(error)
     assert said == "" or said.startswith("the bytes: ")
+
+
+@pytest.mark.parametrize("kind", ["PGM", "PPM"])
+def test_binary_pgm_and_ppm(kind: str, tmp_path: Path) -> None:
+    array = GREY if kind == "PGM" else RGB
+    head = f"{'P5' if kind == 'PGM' else 'P6'}\n3 2\n255\n".encode()
+    file = tmp_path / f"a.{kind.lower()}"
+    file.write_bytes(head + array.tobytes())
+    assert_array_equal(pixels(file), array)
+
+
+def test_a_pgm_in_plain_text_is_refused() -> None:
+    with pytest.raises(
+        DataError, match="written out as text, which takes long to read; save it as binary"
+    ):
+        read_picture(b"P2\n3 2\n255\n0 50 100\n150 200 255\n")

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 import gemel
 from gemel import Items, Siamese, encoders, inputs, metrics, sampling
-from gemel.errors import DataError, TrainingError
+from gemel.errors import DataError, SettingsError, TrainingError
 from gemel.evaluation import Figure
 from gemel.systems.reproduction import QUICK, Request, Row, Table, run, shown
 
@@ -140,6 +141,26 @@ class Interrupting:
         if self.calls == self.at:
             os.kill(os.getpid(), signal.SIGINT)
         return gemel.losses.SupervisedContrastive()(embeddings, labels)
+
+
+class TestOut:
+    def test_what_another_made_is_not_overwritten(self, tmp_path: Path) -> None:
+        asked = Request(tmp_path, tmp_path / "out", say=lambda _: None)
+        table = Table(("ours",), (Row("a figure", ("1 %",)),))
+        run("one", lambda _: table, asked)
+        run("one", lambda _: table, asked)  # the same again
+        kept = (asked.out / "table.md").read_text()
+        for name, other in (
+            ("two", asked),
+            ("one", replace(asked, quick=True)),
+            ("one", replace(asked, seed=1)),
+        ):
+            with pytest.raises(SettingsError, match="holds the full form of one, seed 0"):
+                run(name, lambda _: pytest.fail("it was run"), other)
+        assert (asked.out / "table.md").read_text() == kept
+        (asked.out / "figures.json").write_text("[]")
+        with pytest.raises(SettingsError, match="not what a reproduction writes"):
+            run("one", lambda _: table, asked)
 
 
 class TestTrained:

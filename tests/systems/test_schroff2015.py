@@ -32,7 +32,7 @@ def made(
 def test_the_quick_form_has_every_row(made: tuple[Table, Path]) -> None:
     table, out = made
     rows = {row.name: row.cells for row in table.rows}
-    assert len(rows) == len(table.rows) == 17
+    assert len(rows) == len(table.rows) == 18
     assert all(len(cells) == len(table.columns) == 5 for cells in rows.values())
     for name in (
         "EER",

@@ -77,3 +77,7 @@ def reproduce(
         raise
     typer.echo(str(table))
     typer.echo(f"{place}/ holds the models, the pictures and this table")
+    if request.ready:
+        typer.echo(
+            f"with a threshold, for compare, enrol and serve: {', '.join(map(str, request.ready))}"
+        )

@@ -14,7 +14,7 @@ from gemel.data.pictures import file_fault
 from gemel.errors import DataError, Problem
 from gemel.items import Items
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """The ends of the file names that `folder` takes for pictures, in small or capital letters."""
 
 _LAYOUTS = "expected FOLDER/CLASS/FILE, or FOLDER/GROUP/CLASS/FILE throughout"

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gemel.errors import DataError
 
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")  # others can run programs or fonts
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # others can run programs or fonts
 MAX_PIXELS = 89_478_485
 """The most pixels a picture may have (about 9,459 x 9,459), against decompression bombs.
 
@@ -182,6 +182,11 @@ def _refuse_slow(image: Any, where: str) -> None:
         image.fp.seek(place)
         if scans > MOST_SCANS:
             raise _too_large(where, f"{scans:,} scans", MOST_SCANS, "scans")
+    if image.format == "PPM" and image.tile[0][0] == "ppm_plain":
+        raise DataError(
+            f"{where}: its pixels are written out as text, which takes long to read; save it as "
+            "binary PGM or PPM, or as PNG"
+        )
     if image.format == "TIFF":
         wide, high = (image.tag_v2.get(tag, 0) for tag in (TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT))
         if wide * high > max(MOST_IN_TILE, image.width * image.height):

@@ -271,6 +271,22 @@ def spread(values: Sequence[float]) -> str:
     return f"{100 * min(values):.1f} to {100 * max(values):.1f} %"
 
 
+def untrained_row(
+    draws: Sequence[Draw], networks: Sequence[Callable[[int], Siamese] | None], *, seed: int
+) -> Row:
+    """The equal error rate of networks as they are before training; "" for what is none."""
+    name = "EER of the network before training"
+    cells: list[Figure | str] = []
+    for network in networks:
+        if network is None:
+            cells.append("")
+            continue
+        found = [judge_model(draw, network(seed + draw.number)) for draw in draws]
+        pairs = len(found[0].same)
+        cells.append(over_draws(name, [one.eer for one in found], pairs, "pairs", seed))
+    return Row(name, tuple(cells))
+
+
 def face_rows(columns: Sequence[Sequence[Judged]], *, seed: int) -> list[Row]:
     """The rows that both systems share, a cell for each way of comparing; the first is the paper's.
 

@@ -58,6 +58,7 @@ from gemel.systems._faces import (
     judge_model,
     judge_pixels,
     judge_trained,
+    untrained_row,
 )
 from gemel.systems._people import Draw, draws_of
 from gemel.systems.reproduction import Request, Table
@@ -224,7 +225,12 @@ def reproduce(request: Request) -> Table:
             untrained, papers[0], f"Pairs of unseen people: {draws[0].people}", "energy E"
         ),
         "trade_off": draw_trade_off(
-            {"paper's network": papers, "own network": own, "PCA + LDA": lda, "pixels": sums},
+            {
+                "paper's network": papers,
+                "own network": own,
+                "PCA + LDA": lda,
+                "pixels, Manhattan": sums,
+            },
             "Verifying unseen people, all pairs of pictures",
         ),
     }
@@ -232,7 +238,10 @@ def reproduce(request: Request) -> Table:
         save(canvas, request.out / f"{name}.png")
     return Table(
         ("paper's network", "own network", "pixels, Euclidean", "pixels, Manhattan", "PCA + LDA"),
-        tuple(face_rows(columns, seed=seed)),
+        (
+            *face_rows(columns, seed=seed),
+            untrained_row(draws, (PAPERS.network, OWN.network, None, None, None), seed=seed),
+        ),
         (
             f"Paper's network. {hardest(draws, papers)}",
             f"Own network. {hardest(draws, own)}",

@@ -13,7 +13,7 @@ import torch
 
 from gemel.calibrating import calibrate
 from gemel.data.sources import DATA_SETS
-from gemel.errors import DataError, TrainingError
+from gemel.errors import DataError, SettingsError, TrainingError
 from gemel.evaluation import Figure
 from gemel.items import Items, Pairs
 from gemel.model import Siamese, load
@@ -111,6 +111,7 @@ class Request:
         say: gets each line to show.
         progress: show a progress bar while training.
         trained_for: seconds that each model took to train, in this run or the one that is resumed.
+        ready: the files of models that have a threshold, so that they can be used.
     """
 
     data: Path
@@ -122,6 +123,7 @@ class Request:
     say: Callable[[str], object] = field(default=print, repr=False)
     progress: bool = False
     trained_for: list[float] = field(default_factory=list, repr=False)
+    ready: list[Path] = field(default_factory=list, repr=False)
 
     def folder(self, name: str) -> Path:
         """Where the data set `name` is: in `data`, `data` itself, or beside it.
@@ -182,6 +184,8 @@ class Request:
         if calibrate_on is not None and model.calibration is None:
             calibrate(model, calibrate_on, false_accepts=false_accepts, seed=self.seed)
             model.save(path)
+        if model.calibration is not None:
+            self.ready.append(path)
         return model
 
     def _fit(
@@ -192,6 +196,29 @@ class Request:
         held = "" if done.validation is None else f", validation {100 * done.validation:.1f} %"
         seconds = time.monotonic() - begun
         self.say(f"{name}: {done.steps:,} steps, {seconds / 60:.1f} minutes{held}")
+
+
+def _refuse_another(name: str, request: Request) -> None:
+    """Overwrite nothing but what the same system made in the same form.
+
+    Raises:
+        SettingsError: the folder holds another's.
+    """
+    if not (request.out / FIGURES).exists():
+        return
+    try:
+        there = json.loads((request.out / FIGURES).read_text(encoding="utf-8"))
+        found = there["system"], there["quick"], there["seed"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{request.out / FIGURES} is not what a reproduction writes; give another --out"
+        ) from error
+    if found != (name, request.quick, request.seed):
+        form = "quick" if found[1] else "full"
+        raise SettingsError(
+            f"{request.out} holds the {form} form of {found[0]}, seed {found[2]}, which would be "
+            "overwritten: give another --out, or remove it"
+        )
 
 
 def _digest(model: Siamese, train: Items | Pairs, settings: dict[str, Any]) -> str:
@@ -229,7 +256,12 @@ def _complete(path: Path, asked: str) -> Siamese:
 
 
 def run(name: str, make: Callable[[Request], Table], request: Request) -> Table:
-    """Make the table of system `name`, and write it to `request.out` as text and as JSON."""
+    """Make the table of system `name`, and write it to `request.out` as text and as JSON.
+
+    Raises:
+        SettingsError: what lies in `request.out` is of another system or form.
+    """
+    _refuse_another(name, request)
     request.out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     table = make(request)

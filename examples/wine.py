@@ -1,4 +1,4 @@
-"""Rows of numbers: which kind of wine is this, if only two kinds were ever learnt?"""
+"""Rows of numbers: are two wines of one cultivar? Learned from half of the bottles of each."""
 
 import numpy as np
 from sklearn.datasets import load_wine
