@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gemel import Items, Pairs, Siamese, data, encoders, inputs, losses, metrics
+from gemel import Items, Pairs, Siamese, data, encoders, fit, inputs, losses, metrics
 from gemel.errors import DataError, SettingsError
 from gemel.recipes import choose, look
 
@@ -142,3 +142,19 @@ def test_two_kinds_make_a_half_twin(symbols: Items) -> None:
     assert recipe.reasons["input"].endswith("; 4 numbers an item, standardised")
     with pytest.raises(SettingsError, match="leave the comparer and the encoder out"):
         choose(pairs, comparer="joint")
+
+
+@pytest.mark.parametrize("metric", [metrics.Hamming(), metrics.AsymmetricHamming()])
+def test_codes_have_balanced_bits(symbols: Items, metric: metrics.Metric) -> None:
+    recipe = choose(symbols, metric=metric, dim=16)
+    assert recipe.encoder.balanced
+    assert recipe.encoder.settings()["balanced"]  # type: ignore[operator]
+    assert not choose(symbols, dim=16).encoder.balanced
+
+
+def test_codes_trained_by_the_recipe_do_not_become_one(symbols: Items) -> None:
+    recipe = choose(symbols, metric=metrics.Hamming(), dim=16)
+    model = Siamese(recipe.input, recipe.encoder, recipe.metric)
+    fit(model, symbols, loss=recipe.loss, validation=None, steps=30)
+    codes = model.codes(symbols).numpy()
+    assert len(np.unique(codes, axis=0)) > len(symbols) / 4

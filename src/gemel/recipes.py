@@ -104,7 +104,10 @@ def choose(
         for side in (SIDES if two_kinds else SIDES[:1])
     ]
     metric = metrics.NoMetric() if joint else metric if metric is not None else metrics.Cosine()
-    made = _compose(comparer, [side.encoder if encoder is None else encoder for side in sides])
+    networks = [side.encoder if encoder is None else encoder for side in sides]
+    if isinstance(metric, metrics.Hamming | metrics.AsymmetricHamming):
+        _balance(networks)
+    made = _compose(comparer, networks)
     loss = loss if loss is not None else default_loss(data, metric, _length_of(made))
     warps = {side: part.augment for side, part in zip(SIDES, sides, strict=False)}
     reasons = {"input": "; ".join(side.reason for side in sides)}
@@ -225,6 +228,14 @@ def _image_augment(seen: Look) -> Warp:
         return inputs.Warp()
     soft = inputs.Warp(rotation=8, scale=0.15, shear=0.08, shift=0.06, elastic=0.0, fill="border")
     return inputs.Chain([soft, inputs.Colour()])
+
+
+def _balance(networks: list[nn.Module]) -> None:
+    """Make the bits of gemel's own encoders 1 as often as 0; without, all codes may become one."""
+    own = encoders.Conv | encoders.Dense | encoders.Koch | encoders.LeNet | encoders.Residual
+    for network in networks:
+        if isinstance(network, own):
+            network.balanced = True
 
 
 def _with_reasons(recipe: Recipe) -> Recipe:

@@ -173,7 +173,8 @@ def test_pairs_of_a_twin_are_measured_side_by_side() -> None:
     [
         (metrics.Learned(), losses.PairCrossEntropy),
         (metrics.WeightedL1(), losses.PairCrossEntropy),
-        (metrics.Hamming(), losses.HammingTriplet),
+        (metrics.Hamming(), losses.Triplet),
+        (metrics.AsymmetricHamming(), losses.Triplet),
         (metrics.Cosine(), losses.SupervisedContrastive),
         (metrics.Euclidean(), losses.Triplet),
     ],

@@ -11,7 +11,6 @@ from gemel.errors import SettingsError
 from gemel.items import SIDES, Indices, Items, Pairs
 from gemel.losses import (
     Contrastive,
-    HammingTriplet,
     LabelLoss,
     LayerDecay,
     PairCrossEntropy,
@@ -21,7 +20,7 @@ from gemel.losses import (
     Triplet,
     TripletLoss,
 )
-from gemel.metrics import Cosine, Hamming, LogitMetric, Metric
+from gemel.metrics import AsymmetricHamming, Cosine, Hamming, LogitMetric, Metric
 from gemel.model import Siamese
 from gemel.sampling import (
     BalancedPairs,
@@ -41,18 +40,19 @@ def default_loss(train: Items | Pairs, metric: Metric, dim: int) -> Loss:
     """A loss that trains what `metric` measures, its weights too, from what the data offers.
 
     Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers. Else for
-    items: supervised contrastive with the cosine, Norouzi's triplet loss for Hamming distances, a
-    triplet hinge with other metrics; for pairs: contrastive, with a margin of 0.5 for the cosine
-    (distances go from 0 to 2), a quarter of the `dim` bits for Hamming distances, 1 for others.
+    items: supervised contrastive with the cosine, a triplet hinge with other metrics, with a margin
+    of an eighth of the `dim` bits for Hamming distances, which training relaxes; for pairs:
+    contrastive, with a margin of 0.5 for the cosine (distances go from 0 to 2), a quarter of the
+    bits for Hamming distances, 1 for others.
     """
     if isinstance(metric, LogitMetric):
         return PairCrossEntropy()
     if isinstance(train, Pairs):
-        bits = isinstance(metric, Hamming)
+        bits = isinstance(metric, Hamming | AsymmetricHamming)
         margin = 0.5 if isinstance(metric, Cosine) else dim / 4 if bits else 1.0
         return Contrastive(margin=margin)
-    if isinstance(metric, Hamming):
-        return HammingTriplet()
+    if isinstance(metric, Hamming | AsymmetricHamming):
+        return Triplet(Hamming(), margin=dim / 8)
     return SupervisedContrastive() if isinstance(metric, Cosine) else Triplet(metric)
 
 
