@@ -97,7 +97,7 @@ def draw_plate(rows: Mapping[str, Sequence[Grey]], title: str) -> Canvas:
     grid = canvas.subplots(len(rows), most, squeeze=False)
     left = 1.5 / (0.6 * most + 1.6)
     canvas.subplots_adjust(
-        left=left, right=0.99, top=1 - 0.5 / (0.66 * len(rows) + 0.6), bottom=0.02
+        left=left, right=0.98, top=1 - 0.3 / (0.66 * len(rows) + 0.6), bottom=0.02
     )
     canvas.suptitle(title, fontsize=10, x=0.01, ha="left")
     for axes in grid.flat:

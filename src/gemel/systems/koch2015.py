@@ -340,7 +340,8 @@ def table(means: Mapping[str, Figures], form: Form) -> Table:
         f"The paper's recipe: drawings of {form.size} x {form.size} pixels{cut}, convolutions of "
         f"{' and '.join(str(maps) for maps, _ in form.filters)} maps, {form.dim:,} numbers. "
         f"gemel's: 28 x 28 pixels cut to their ink. Intervals of the recipes are {over}, those of "
-        "nearest pixels over runs, alphabets or trials; 400 trials alone carry about 2.7 points."
+        "nearest pixels over runs, alphabets or trials; 400 trials alone carry about 2.7 points. "
+        "The models' thresholds come from the validation alphabets, which also chose the epoch."
     )
     return Table(tuple(means), rows, (note,))
 
@@ -385,7 +386,10 @@ def draw(out: Path, model: Siamese, split: Split, means: Mapping[str, Figures]) 
     for turn in range(3):
         distorted = inputs.Affine.koch()(batch, torch.Generator().manual_seed(turn))
         plate[f"distorted {turn + 1}"] = list(distorted[:, 0].numpy())
-    pictures.save(draw_plate(plate, "What training sees"), out / "distortions.png")
+    pictures.save(
+        draw_plate(plate, "Each drawing is distorted anew whenever training sees it"),
+        out / "distortions.png",
+    )
     weights = next(model.encoder.parameters()).detach()[:, 0].numpy()
     filters = {
         f"{start + 1} to {start + len(weights[start : start + 16])}": list(
