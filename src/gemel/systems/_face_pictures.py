@@ -261,7 +261,7 @@ def draw_sphere(before: Points, after: Points, labels: Sequence[str], margin: fl
         _show_sphere(axes, points, owner, anchor, margin)
         axes.set_title(name)
     canvas.suptitle(
-        f"Embeddings of {len(set(owner.tolist()))} people on the unit sphere, seen from the anchor",
+        f"Embeddings of {len(set(owner.tolist()))} people on the unit sphere, near the anchor",
         fontsize=11,
     )
     handles, said = axes.get_legend_handles_labels()

@@ -245,7 +245,8 @@ def reproduce(request: Request) -> Table:
         (
             f"Paper's network. {hardest(draws, papers)}",
             f"Own network. {hardest(draws, own)}",
-            f"Intervals are Student's t over {len(draws)} draws of five unseen people; the draws "
+            f"Intervals are Student's t over {len(draws)} draws of five unseen people, Wilson's "
+            "where all draws agree; the draws "
             "share training people, and from the seventh on test people.",
             "Subject models take embeddings or pixels as they are, whatever the distance: the two "
             "columns of pixels are one there.",
