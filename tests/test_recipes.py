@@ -7,6 +7,7 @@ import pytest
 
 from gemel import Items, Pairs, Siamese, data, encoders, fit, inputs, losses, metrics
 from gemel.errors import DataError, SettingsError
+from gemel.parts import named_encoder
 from gemel.recipes import choose, look
 
 
@@ -150,6 +151,11 @@ def test_codes_have_balanced_bits(symbols: Items, metric: metrics.Metric) -> Non
     assert recipe.encoder.balanced
     assert recipe.encoder.settings()["balanced"]  # type: ignore[operator]
     assert not choose(symbols, dim=16).encoder.balanced
+    mine = encoders.Conv((4,), 16)
+    assert choose(symbols, metric=metric, encoder=mine).encoder is mine
+    assert not mine.balanced  # what is given is taken as it is
+    assert named_encoder("conv", 8, balanced=True).balanced
+    assert not named_encoder("conv", None).balanced
 
 
 def test_codes_trained_by_the_recipe_do_not_become_one(symbols: Items) -> None:

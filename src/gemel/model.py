@@ -243,6 +243,11 @@ class Siamese(nn.Module):
                 out[rows] = (unit(mean) if on_sphere else mean).cpu()
         return out
 
+    @property
+    def makes_codes(self) -> bool:
+        """Whether the metric sees the signs of the numbers only, so that an embedding is a code."""
+        return type(self.metric) is Hamming
+
     def codes(
         self, items: Items | Sequence[Any] | np.ndarray, side: str | None = None
     ) -> UInt8[Tensor, "items bytes"]:
@@ -259,7 +264,7 @@ class Siamese(nn.Module):
         Raises:
             SettingsError: the model's metric is not Hamming; or see `embed`.
         """
-        if type(self.metric) is not Hamming:
+        if not self.makes_codes:
             raise SettingsError(
                 f"codes() is of models whose metric is Hamming; this one's is "
                 f"{type(self.metric).__name__}: use embed()"

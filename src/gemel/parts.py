@@ -83,10 +83,10 @@ def restore(saved: Saved, table: dict[str, Any], role: str, given: Any = None) -
     return table[name](**settings, **within)
 
 
-def named_encoder(name: str, dim: int | None) -> nn.Module:
+def named_encoder(name: str, dim: int | None, *, balanced: bool = False) -> nn.Module:
     """The encoder of a command-line word, such as "conv", with its defaults."""
     kind = {kind.lower(): made for kind, made in SIMPLE_ENCODERS.items()}[name]
-    return kind() if dim is None else kind(dim=dim)
+    return kind(balanced=balanced) if dim is None else kind(dim=dim, balanced=balanced)
 
 
 def named_metric(name: str) -> metrics.Metric:

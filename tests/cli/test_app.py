@@ -320,6 +320,7 @@ class TestUse:
         values = [[float(one) for one in row.split(",")] for row in rows]
         positive = model.embed(np.array(values)).numpy() > 0
         np.testing.assert_array_equal(found["codes"], np.packbits(positive, axis=1))
+        assert found["dim"] == 11
 
     def test_fetch_says_what_it_did(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         import gemel.data

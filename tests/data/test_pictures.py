@@ -489,8 +489,17 @@ def test_binary_pgm_and_ppm(kind: str, tmp_path: Path) -> None:
     assert_array_equal(pixels(file), array)
 
 
-def test_a_pgm_in_plain_text_is_refused() -> None:
-    with pytest.raises(
-        DataError, match="written out as text, which takes long to read; save it as binary"
-    ):
-        read_picture(b"P2\n3 2\n255\n0 50 100\n150 200 255\n")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P2\n3 2\n255\n0 50 100\n150 200 255\n",
+        b"P5\n3 2\n254\n" + bytes(6),
+        b"P5\n3 2\n65535\n" + bytes(12),
+        b"P6\n3 2\n254\n" + bytes(18),
+        b"PyP\n3 2\n255\n" + bytes(6),
+        b"PyRGBA\n3 2\n255\n" + bytes(24),
+    ],
+)
+def test_slow_and_strange_pgms_are_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="only binary ones whose greatest value is 255"):
+        read_picture(data)

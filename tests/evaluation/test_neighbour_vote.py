@@ -69,6 +69,8 @@ def test_no_such_k(most: tuple[int, ...]) -> None:
 def test_what_cannot_be_voted_on() -> None:
     with pytest.raises(EvaluationError, match="a distance is NaN"):
         vote_credit(lambda _: np.array([[0, np.nan]]), [0], [0, 1], most=(1,))
+    with pytest.raises(EvaluationError, match=r"expected distances \[1, 2\].*got \[1, 3\]"):
+        vote_credit(lambda _: np.zeros((1, 3)), [0], [0, 1], most=(1,))
     with pytest.raises(EvaluationError, match="`labels` must be whole numbers"):
         vote_credit(lambda _: np.zeros((1, 2)), [0], ["a", "b"], most=(1,))
     with pytest.raises(EvaluationError, match="`answers` must be whole numbers"):

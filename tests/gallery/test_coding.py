@@ -1,9 +1,12 @@
 """Binary codes are kept as bits, searched as bits, and answer as their numbers would."""
 
+import json
 import sqlite3
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from small_galleries import DIM, drawn_rows, numbers_model, open_numbers
 from torch import nn
 
 from gemel import Gallery, Items, Siamese, inputs, metrics
+from gemel.errors import GalleryError
 from gemel.gallery import exchange
 from gemel.gallery.coding import Coder
 from gemel.gallery.index import CodeIndex
@@ -144,9 +148,69 @@ def test_codes_there_and_back(tmp_path: Path) -> None:
         assert other.nearest(rows[4]) == gallery.nearest(rows[4])
     export = exchange.open_export(tmp_path / "codes.zip")
     assert export.facts.coder == Coder("bits", DIM)
-    assert [one.embedding for one in exchange.references(export, with_originals=False)] == [
-        np.packbits(row > 0).tobytes() for row in rows
-    ]
+    coder = export.facts.coder
+    found = list(exchange.references(export, coder, with_originals=False))
+    assert [one.embedding for one in found] == [np.packbits(row > 0).tobytes() for row in rows]
+    found = list(exchange.references(export, Coder("float32", DIM), with_originals=False))
+    signs = [np.where(row > 0, 1, -1).astype("<f4").tobytes() for row in rows]
+    assert [one.embedding for one in found] == signs
+
+
+def rewritten(source: Path, target: Path, **members: bytes) -> None:
+    """An export with other members in place of some."""
+    with ZipFile(source) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(target, "w") as archive:
+        for name, data in found.items():
+            archive.writestr(name, members.get(name.partition(".")[0], data))
+
+
+def test_exports_of_numbers_become_bits(tmp_path: Path) -> None:
+    """As they were made before there were bits."""
+    model = numbers_model(metrics.Hamming())
+    rows = drawn_rows(9, 0)
+    with open_numbers(tmp_path / "a.gallery", model, rows, list("abcdefghi")) as gallery:
+        gallery.export(tmp_path / "codes.zip")
+        wanted = gallery.nearest(rows[4], 9)
+    with ZipFile(tmp_path / "codes.zip") as archive:
+        header = json.loads(archive.read("gallery.json"))
+    assert (header.pop("coding"), header["format"]) == ("bits", 2)
+    file = BytesIO()
+    np.save(file, rows)
+    rewritten(
+        tmp_path / "codes.zip",
+        tmp_path / "old.zip",
+        gallery=json.dumps(header | {"format": 1}).encode(),
+        embeddings=file.getvalue(),
+    )
+    with Gallery.open(tmp_path / "b.gallery", model) as gallery:
+        assert gallery.import_(tmp_path / "old.zip").added == 9
+        assert gallery.stats().coding == "bits"
+        assert [one.distance for one in gallery.nearest(rows[4], 9)] == [
+            one.distance for one in wanted
+        ]
+
+
+def test_bits_beyond_the_last_one_are_refused(tmp_path: Path) -> None:
+    model = numbers_model(metrics.Hamming())
+    path = tmp_path / "codes.gallery"
+    with open_numbers(path, model, drawn_rows(2, 0), list("ab")) as gallery:
+        gallery.export(tmp_path / "codes.zip")
+    with ZipFile(tmp_path / "codes.zip") as archive:
+        bad = archive.read("embeddings.npy")[:-1] + bytes([255])
+    rewritten(tmp_path / "codes.zip", tmp_path / "bad.zip", embeddings=bad)
+    with (
+        Gallery.open(tmp_path / "b.gallery", model) as gallery,
+        pytest.raises(GalleryError, match=r"line 2 of .* no 6 bits"),
+    ):
+        gallery.import_(tmp_path / "bad.zip")
+    with sqlite3.connect(path) as database:
+        full = bytes([255])
+        database.execute("UPDATE refs SET embedding = ?, checksum = ?", (full, zlib.crc32(full)))
+    with Gallery.open(path, model) as gallery:
+        assert gallery.check() == tuple(
+            f"the embedding of reference {one} cannot be right" for one in (1, 2)
+        )
 
 
 def test_a_gallery_from_before_there_were_bits(tmp_path: Path) -> None:

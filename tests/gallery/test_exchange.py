@@ -144,7 +144,7 @@ def with_member(name: str, data: bytes | Callable[[bytes], bytes]) -> Callable[[
         (with_member("gallery.json", b"[" * 30_000), "is no JSON"),
         (with_member("gallery.json", b"[]"), "is no JSON object"),
         (with_member("gallery.json", b" " * 40_000), "is too long"),
-        (with_header(format=2), "format 2"),
+        (with_header(format=3), "format 3"),
         (with_header(format="1"), "format 1"),
         (with_header(dim=True), "`dim`"),
         (with_header(count=-6), r"is not \[-6, 6\]"),

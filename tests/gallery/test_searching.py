@@ -216,3 +216,18 @@ def test_who_may_only_read_follows_a_graph_or_looks_at_all(
         assert gallery.nearest(rows[3], 1)[0].reference == 4
     server.ask("DROP OWNED BY reader")
     server.ask("DROP ROLE reader")
+
+
+def test_codes_are_kept_as_bits(url: str, server: Server) -> None:
+    model, rows = numbers_model(metrics.Hamming()), drawn_rows(30, 5)
+    with open_numbers(url, model, rows, [f"{row}" for row in range(30)]) as gallery:
+        assert gallery.stats().coding == "bits"
+        assert gallery.check() == ()
+    with server.connect() as other:
+        stored = other.execute(
+            f"SELECT embedding FROM {url.rpartition('=')[2]}.refs ORDER BY id"
+        ).fetchall()
+    assert [bytes(one) for (one,) in stored] == [np.packbits(row > 0).tobytes() for row in rows]
+    with Gallery.open(url, model) as gallery:  # read again, the facts are the same
+        assert gallery.stats().coding == "bits"
+        assert gallery.nearest(rows[7], 1)[0].distance == 0

@@ -154,6 +154,7 @@ class TestOut:
             ("two", asked),
             ("one", replace(asked, quick=True)),
             ("one", replace(asked, seed=1)),
+            ("one", replace(asked, paper_size=True)),
         ):
             with pytest.raises(SettingsError, match="holds the full form of one, seed 0"):
                 run(name, lambda _: pytest.fail("it was run"), other)

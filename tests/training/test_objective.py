@@ -181,3 +181,19 @@ def test_pairs_of_a_twin_are_measured_side_by_side() -> None:
 )
 def test_default_losses(rows: Items, metric: metrics.Metric, wanted: type) -> None:
     assert isinstance(default_loss(rows, metric, 4), wanted)
+
+
+def test_pairs_do_not_train_what_has_no_gradient() -> None:
+    table = Pairs(np.zeros((2, 3)), np.array([0]), np.array([1]), np.array([True]), kind="numbers")
+    with pytest.raises(SettingsError, match="train with Hamming, then set"):
+        default_loss(table, metrics.AsymmetricHamming(), 4)
+    loss = default_loss(table, metrics.Hamming(), 8)
+    assert isinstance(loss, losses.Contrastive)
+    assert loss.margin == 2
+
+
+def test_the_slope_of_hamming_is_trained_with(rows: Items) -> None:
+    loss = default_loss(rows, metrics.Hamming(0.25), 16)
+    assert isinstance(loss, losses.Triplet)
+    assert isinstance(loss.metric, metrics.Hamming)
+    assert (loss.metric.slope, loss.margin) == (0.25, 2)

@@ -64,6 +64,7 @@ class Metric(StrEnum):
     mahalanobis = "mahalanobis"
     learned = "learned"
     hamming = "hamming"
+    asymmetric_hamming = "asymmetric-hamming"
 
 
 class Side(StrEnum):
@@ -95,6 +96,7 @@ class Loss(StrEnum):
     hinge = "hinge"
     cosine_target = "cosine-target"
     hamming = "hamming"
+    asymmetric_hamming = "asymmetric-hamming"
     arcface = "arcface"
     cosface = "cosface"
 
@@ -403,18 +405,20 @@ def embed(
     import numpy as np
 
     import gemel
-    from gemel.metrics import Hamming
 
     loaded = gemel.load(model)
     which = "right" if side is Side.right else "left"
     values = [_item(loaded, text, which) for text in files]
-    binary = type(loaded.metric) is Hamming
     make, what, units = (
-        (loaded.codes, "codes", "bits") if binary else (loaded.embed, "vectors", "numbers")
+        (loaded.codes, "codes", "bits")
+        if loaded.makes_codes
+        else (loaded.embed, "vectors", "numbers")
     )
     rows: dict[str, Any] = {what: make(values, None if side is None else which).numpy()}
     with out.open("wb") as file:
-        np.savez(file, names=np.array(files), fingerprint=loaded.fingerprint, **rows)
+        np.savez(
+            file, names=np.array(files), fingerprint=loaded.fingerprint, dim=loaded.dim, **rows
+        )
     typer.echo(f"wrote {len(files)} {what} of {loaded.dim} {units} to {out}")
 
 

@@ -46,7 +46,7 @@ def run(request: Request) -> None:
         KeyboardInterrupt: passed on, after the model is written and the way on is printed.
     """
     from gemel.cli.sources import open_source
-    from gemel.metrics import NoMetric
+    from gemel.metrics import AsymmetricHamming, Hamming, NoMetric
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
     from gemel.recipes import choose
@@ -68,7 +68,11 @@ def run(request: Request) -> None:
         channels=request.channels,
         encoder=None
         if request.encoder is None
-        else named_encoder(request.encoder, 1 if joint else request.dim),
+        else named_encoder(
+            request.encoder,
+            1 if joint else request.dim,
+            balanced=isinstance(metric, Hamming | AsymmetricHamming),
+        ),
         dim=request.dim,
         metric=metric,
         loss=None

@@ -182,10 +182,10 @@ def _refuse_slow(image: Any, where: str) -> None:
         image.fp.seek(place)
         if scans > MOST_SCANS:
             raise _too_large(where, f"{scans:,} scans", MOST_SCANS, "scans")
-    if image.format == "PPM" and image.tile[0][0] == "ppm_plain":
+    if image.format == "PPM" and (image.tile[0][0] != "raw" or image.mode not in ("1", "L", "RGB")):
         raise DataError(
-            f"{where}: its pixels are written out as text, which takes long to read; save it as "
-            "binary PGM or PPM, or as PNG"
+            f"{where}: of the PGM and PPM files only binary ones whose greatest value is 255 are "
+            "read, since others take long; save it as such, or as PNG"
         )
     if image.format == "TIFF":
         wide, high = (image.tag_v2.get(tag, 0) for tag in (TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT))
@@ -204,8 +204,8 @@ def _in_words(where: str) -> Iterator[None]:
         raise _too_large(where, str(error), MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise DataError(
-            f"{where}: not a picture of a kind that can be read (JPEG, PNG, BMP, WebP, TIFF, GIF), "
-            "or its beginning is damaged; replace it or leave it out"
+            f"{where}: not a picture of a kind that can be read (JPEG, PNG, BMP, WebP, TIFF, GIF, "
+            "PGM), or its beginning is damaged; replace it or leave it out"
         ) from error
     except OSError as error:
         if error.errno is not None:

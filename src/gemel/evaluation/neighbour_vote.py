@@ -52,7 +52,13 @@ def vote_credit(
     step = max(1, AT_ONCE // len(known))
     for start in range(0, len(right), step):
         queries = np.arange(start, min(start + step, len(right)))
-        for query, row in zip(queries, distances(queries), strict=True):
+        found = distances(queries)
+        if found.shape != (len(queries), len(known)):
+            raise EvaluationError(
+                f"expected distances [{len(queries)}, {len(known)}], of queries to references; got "
+                f"{list(found.shape)}"
+            )
+        for query, row in zip(queries, found, strict=True):
             votes = _votes(row, known, count, most)  # [ks, classes]
             leading = votes >= votes.max(axis=1, keepdims=True) - LEAST
             credit[query] = leading[:, right[query]] / leading.sum(axis=1)

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from gemel import metrics
-from gemel.metrics.binary import codes, pack, unpack
 from gemel.model import Siamese
 
 CodingName = Literal["float32", "bits"]
@@ -49,7 +47,7 @@ class Coder:
     def encode(self, vectors: Vectors) -> list[bytes]:
         """The bytes of each embedding."""
         if self.name == "bits":
-            return [row.tobytes() for row in pack(codes(torch.from_numpy(vectors))).numpy()]
+            return [row.tobytes() for row in np.packbits(vectors > 0, axis=1)]
         return [row.tobytes() for row in vectors.astype(self.dtype, copy=False)]
 
     def stored(self, rows: Sequence[bytes]) -> Stored:
@@ -57,10 +55,17 @@ class Coder:
         found = np.frombuffer(b"".join(rows), self.dtype).reshape(len(rows), self.items)
         return found.astype(self.dtype.newbyteorder("="), copy=False)
 
+    def damaged(self, stored: Stored) -> NDArray[np.bool_]:
+        """[N] which embeddings cannot be right: not finite, or bits beyond the last one."""
+        if self.name == "float32":
+            return np.asarray(~np.isfinite(stored).all(axis=1))
+        beyond = (1 << (8 * self.width - self.dim)) - 1
+        return np.asarray((stored[:, -1] & beyond) != 0)
+
     def vectors(self, stored: Stored) -> Vectors:
         """The numbers that a metric takes; -1 and 1 of bits."""
         if self.name == "bits":
-            return unpack(torch.tensor(stored), self.dim).float().mul_(2).sub_(1).numpy()
+            return np.unpackbits(stored, axis=1, count=self.dim).astype(np.float32) * 2 - 1
         return np.asarray(stored, dtype=np.float32)
 
 

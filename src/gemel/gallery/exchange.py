@@ -4,7 +4,7 @@
 |---|---|
 | `gallery.json` | `{"format": 1, "fingerprint", "kind", "dim", "coding", "count", "originals"}` |
 | `references.jsonl` | a line a reference: `{"identity", "note", "enrolled", "digest"}` |
-| `embeddings.npy` | [count, dim] float32, or [count, dim / 8] bytes of bits, as the lines go |
+| `embeddings.npy` | [count, dim] float32, or bits (see below), as the lines go |
 | `originals/0`, `originals/1`, ... | the items, where `originals` is true |
 
 Nothing in it is run when it is read, and nothing is larger than it looks.
@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from gemel.gallery.coding import Coder, CodingName
 from gemel.gallery.records import checked_name, checked_note
 from gemel.gallery.store import Facts, Kept, New, Store
 
-FORMAT = 1
+FORMAT = 2
 AT_ONCE = 500
 LONGEST_LINE = 32_768
 MEMBERS = "gallery.json", "references.jsonl", "embeddings.npy"
@@ -90,7 +90,7 @@ def _privately(path: str, flags: int) -> int:
 def _write_members(archive: ZipFile, store: Store, ids: Sequence[int]) -> None:
     facts = store.facts
     header = {
-        "format": FORMAT,
+        "format": FORMAT if facts.coding == "bits" else 1,
         "fingerprint": facts.fingerprint,
         "kind": facts.kind,
         "dim": facts.dim,
@@ -151,7 +151,7 @@ def read(path: Path, store: Store) -> list[tuple[int, bool]]:
     """
     export = open_export(path)
     theirs, mine = export.facts, store.facts
-    if replace(theirs, keeps_originals=mine.keeps_originals) != mine:
+    if (theirs.fingerprint, theirs.dim, theirs.kind) != (mine.fingerprint, mine.dim, mine.kind):
         raise GalleryError(
             f"{path} belongs to the model {theirs.fingerprint[:12]}, this gallery to "
             f"{mine.fingerprint[:12]}; import it into a gallery of its own model"
@@ -161,7 +161,7 @@ def read(path: Path, store: Store) -> list[tuple[int, bool]]:
             f"{path} holds no originals, which this gallery keeps; import it into a gallery that "
             "does not"
         )
-    return store.add(references(export, with_originals=mine.keeps_originals))
+    return store.add(references(export, mine.coder, with_originals=mine.keeps_originals))
 
 
 def open_export(path: Path) -> Export:
@@ -205,8 +205,13 @@ def open_export(path: Path) -> Export:
     return Export(path, facts, count)
 
 
-def references(export: Export, *, with_originals: bool) -> Iterator[New]:
+def references(export: Export, wanted: Coder, *, with_originals: bool) -> Iterator[New]:
     """The references of an export, one by one, each checked.
+
+    Args:
+        export: its header.
+        wanted: in what bytes embeddings shall be; numbers become bits, and bits -1 and 1.
+        with_originals: whether the items come, too.
 
     Raises:
         GalleryError: one is not as `write` writes it.
@@ -222,8 +227,11 @@ def references(export: Export, *, with_originals: bool) -> Iterator[New]:
             where = f"line {place + 1} of {MEMBERS[1]}"
             line = _line(path, lines, where)
             embedding = vectors.read(coder.width)
-            if not np.isfinite(coder.stored([embedding])).all():
-                raise _bad(path, f"the embedding of {where} is not finite")
+            stored = coder.stored([embedding])
+            if coder.damaged(stored).any():
+                raise _bad(path, f"the embedding of {where} is not finite, or no {coder.dim} bits")
+            if coder != wanted:
+                (embedding,) = wanted.encode(coder.vectors(stored))
             item = archive.read(f"originals/{place}") if with_originals else None
             yield _new(export, line, embedding, item, where)
         if lines.read(1):

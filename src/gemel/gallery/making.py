@@ -80,3 +80,5 @@ def _migrate(server: Server, layout: int, new: Facts | None) -> None:
                 new.keeps_originals,
             )
     server.count("UPDATE gallery SET layout = %s", len(STEPS))
+    if not layout and new is not None:
+        server.count("UPDATE gallery SET coding = %s", new.coding)

@@ -146,8 +146,8 @@ class EmbeddingMatcher:
         found = []
         if not np.array_equal(whole.ids, self._ids) or len(self._index) != len(whole.ids):
             found.append("the index in memory does not hold the references of the file")
-        bad = whole.ids[~np.isfinite(whole.embeddings).all(axis=1)]
-        found += [f"the embedding of reference {one} is not finite" for one in bad.tolist()]
+        bad = whole.ids[self._store.facts.coder.damaged(whole.embeddings)]
+        found += [f"the embedding of reference {one} cannot be right" for one in bad.tolist()]
         return found
 
     def _measured(self, query: torch.Tensor, kept: Sequence[Kept]) -> list[Match]:

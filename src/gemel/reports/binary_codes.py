@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from gemel.evaluation import Figure
-from gemel.reports.pictures import GREY, PALETTE, RIGHT, WRONG
+from gemel.reports.pictures import GREY, PALETTE
 
 Grey = NDArray[np.generic]
 Codes = UInt8[NDArray[np.uint8], "items bytes"]
@@ -60,7 +60,7 @@ def draw_codes(
                 transform=axes.transAxes,
                 va="center",
                 fontsize=8,
-                color=RIGHT if differ[one] <= bits / 8 else WRONG,
+                color=GREY,
             )
     return canvas
 

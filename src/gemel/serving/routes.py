@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from gemel.errors import GalleryError, NotEnrolledError
 from gemel.gallery import Gallery
-from gemel.gallery.coding import Coder, coding_of
+from gemel.gallery.coding import Coder
 from gemel.inputs import Images, input_of
 from gemel.serving import answers, bodies
 from gemel.serving.audit import CHANGES, Audit, Entry, Verb
@@ -149,17 +149,18 @@ class Routes:
         return said
 
     async def embed(self, request: Request) -> answers.Embedded:
-        """What the model makes of an item: an embedding, or a binary code."""
+        """What the model makes of an item that is asked about: an embedding, or a binary code."""
         async with self._desk.place():
             body = await bodies.read_body(request, bodies.Embed)
-            coder = Coder(coding_of(self._desk.model), self._desk.model.dim)
-            if not coder.dim:
+            model = self._desk.model
+            if model.is_joint:
                 raise refused(422, "bad_request", "a joint comparer has no embeddings")
             vector = await self._desk.ask(body.item, lambda _, query: query.embedding.numpy())
         await self._answered(request, "embed")
-        if coder.name == "bits":
-            return answers.Embedded(dim=coder.dim, numbers=None, code=coder.encode(vector)[0].hex())
-        return answers.Embedded(dim=coder.dim, numbers=vector[0].tolist(), code=None)
+        if model.makes_codes:
+            (code,) = Coder("bits", model.dim).encode(vector)
+            return answers.Embedded(dim=model.dim, numbers=None, code=code.hex())
+        return answers.Embedded(dim=model.dim, numbers=vector[0].tolist(), code=None)
 
     async def enrol(self, request: Request) -> Response:
         """Enrol an item under a name. When the answer is there, it survives a crash."""
@@ -249,7 +250,7 @@ class Routes:
                 kind=given.kind,
                 form=model.form.name,
                 dim=stats.dim,
-                coding=stats.coding,
+                coding="bits" if model.makes_codes else "float32",
                 threshold=model.threshold,
                 input=sizes,
             ),

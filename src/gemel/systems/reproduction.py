@@ -208,15 +208,15 @@ def _refuse_another(name: str, request: Request) -> None:
         return
     try:
         there = json.loads((request.out / FIGURES).read_text(encoding="utf-8"))
-        found = there["system"], there["quick"], there["seed"]
+        found = there["system"], there["quick"], there.get("paper_size", False), there["seed"]
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{request.out / FIGURES} is not what a reproduction writes; give another --out"
         ) from error
-    if found != (name, request.quick, request.seed):
-        form = "quick" if found[1] else "full"
+    if found != (name, request.quick, request.paper_size, request.seed):
+        form = "quick" if found[1] else "paper-size" if found[2] else "full"
         raise SettingsError(
-            f"{request.out} holds the {form} form of {found[0]}, seed {found[2]}, which would be "
+            f"{request.out} holds the {form} form of {found[0]}, seed {found[3]}, which would be "
             "overwritten: give another --out, or remove it"
         )
 
@@ -270,6 +270,7 @@ def run(name: str, make: Callable[[Request], Table], request: Request) -> Table:
     facts = {
         "system": name,
         "quick": request.quick,
+        "paper_size": request.paper_size,
         "seed": request.seed,
         "minutes": round((time.monotonic() - begun) / 60, 1),
         "training_minutes": round(sum(request.trained_for) / 60, 1),

@@ -48,11 +48,16 @@ def default_loss(train: Items | Pairs, metric: Metric, dim: int) -> Loss:
     if isinstance(metric, LogitMetric):
         return PairCrossEntropy()
     if isinstance(train, Pairs):
-        bits = isinstance(metric, Hamming | AsymmetricHamming)
+        if isinstance(metric, AsymmetricHamming):
+            raise SettingsError(
+                "AsymmetricHamming has no gradient for the right item of a pair: train with "
+                "Hamming, then set model.metric = metrics.AsymmetricHamming()"
+            )
+        bits = isinstance(metric, Hamming)
         margin = 0.5 if isinstance(metric, Cosine) else dim / 4 if bits else 1.0
         return Contrastive(margin=margin)
     if isinstance(metric, Hamming | AsymmetricHamming):
-        return Triplet(Hamming(), margin=dim / 8)
+        return Triplet(Hamming(metric.slope), margin=dim / 8)
     return SupervisedContrastive() if isinstance(metric, Cosine) else Triplet(metric)
 
 
