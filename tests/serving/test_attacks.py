@@ -544,5 +544,5 @@ def test_nothing_of_all_this_was_a_defect(plain: Service, keyed: Service) -> Non
         assert service.defects() == []
         for line in service.log.splitlines():
             # libtiff says on its own what it finds broken
-            assert json.loads(line) if line.startswith("{") else re.match(r"\w+: |Fax|LZW", line)
+            assert json.loads(line) if line.startswith("{") else re.match(r"[\w.]+: |Fax|LZW", line)
         assert service.process.is_alive()

@@ -96,7 +96,6 @@ class Loss(StrEnum):
     hinge = "hinge"
     cosine_target = "cosine-target"
     hamming = "hamming"
-    asymmetric_hamming = "asymmetric-hamming"
     arcface = "arcface"
     cosface = "cosface"
 
