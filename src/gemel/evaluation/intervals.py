@@ -68,9 +68,14 @@ class Figure:
 
     @property
     def short(self) -> str:
-        """The value and its interval as printed: "91.2 % [88.4, 93.9]"."""
-        value = f"{100 * self.value:.1f} %" if self.percent else f"{self.value:.4f}"
+        """The value and its interval as printed: "91.2 % [88.4, 93.9]", "0.47 % [0.34, 0.60]"."""
+        value = f"{100 * self.value:.{self._decimals}f} %" if self.percent else f"{self.value:.4f}"
         return f"{value} {self.range}"
+
+    @property
+    def _decimals(self) -> int:
+        """Of a share in percent: one more below 1 %."""
+        return 2 if 0 < self.value < 0.01 else 1
 
     @property
     def range(self) -> str:
@@ -78,7 +83,7 @@ class Figure:
         if math.isnan(self.low):
             return f"[{self.method}]"
         if self.percent:
-            return f"[{100 * self.low:.1f}, {100 * self.high:.1f}]"
+            return f"[{100 * self.low:.{self._decimals}f}, {100 * self.high:.{self._decimals}f}]"
         return f"[{self.low:.4f}, {self.high:.4f}]"
 
     def as_dict(self) -> dict[str, str | int | float | None]:
