@@ -105,7 +105,7 @@ def choose(
     ]
     metric = metrics.NoMetric() if joint else metric if metric is not None else metrics.Cosine()
     networks = [side.encoder if encoder is None else encoder for side in sides]
-    if encoder is None and isinstance(metric, metrics.Hamming | metrics.AsymmetricHamming):
+    if encoder is None and isinstance(metric, metrics.CodeMetric):
         _balance(networks)
     made = _compose(comparer, networks)
     loss = loss if loss is not None else default_loss(data, metric, _length_of(made))

@@ -65,7 +65,8 @@ def test_the_vote_is_that_of_all_references() -> None:
     split = norouzi2012.Split(*parts)
     model = norouzi2012.hyperplanes(16, split.train, 0)
     for metric in (metrics.Hamming(), metrics.AsymmetricHamming()):
-        found = norouzi2012.vote_error(model, split, metric, 0)
+        points = norouzi2012.Embeddings.of(model, split)
+        found = norouzi2012.vote_error(points, split, metric, 0)
         metric.eval()
         known = model.embed(split.train)
 
@@ -110,6 +111,7 @@ def test_the_class_itself_as_the_code() -> None:
     items = Items(values, labels, name="rows")
     model = Siamese(inputs.Images(28), nn.Flatten(), metrics.Euclidean())
     split = norouzi2012.Split(items, items, items)
-    assert norouzi2012.class_error(model, split, 0).value == 0
+    points = norouzi2012.Embeddings.of(model, split)
+    assert norouzi2012.class_error(points, split, 0).value == 0
     wrong = Items(values, np.roll(labels, 1), name="rows")
-    assert norouzi2012.class_error(model, norouzi2012.Split(items, items, wrong), 0).value == 1
+    assert norouzi2012.class_error(points, norouzi2012.Split(items, items, wrong), 0).value == 1

@@ -46,7 +46,7 @@ def run(request: Request) -> None:
         KeyboardInterrupt: passed on, after the model is written and the way on is printed.
     """
     from gemel.cli.sources import open_source
-    from gemel.metrics import AsymmetricHamming, Hamming, NoMetric
+    from gemel.metrics import CodeMetric, NoMetric
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
     from gemel.recipes import choose
@@ -71,7 +71,7 @@ def run(request: Request) -> None:
         else named_encoder(
             request.encoder,
             1 if joint else request.dim,
-            balanced=isinstance(metric, Hamming | AsymmetricHamming),
+            balanced=isinstance(metric, CodeMetric),
         ),
         dim=request.dim,
         metric=metric,

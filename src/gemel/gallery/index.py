@@ -160,6 +160,23 @@ class _Rows:
         self._count = len(self._all)
 
 
+class _RowIndex:
+    """What the indexes that hold rows as they are stored share."""
+
+    _rows: _Rows
+
+    def __len__(self) -> int:
+        return len(self._rows.rows)
+
+    def add(self, embeddings: Stored) -> None:
+        """Append embeddings, as they are stored."""
+        self._rows.add(embeddings)
+
+    def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
+        """Leave out all but some; the others move up."""
+        self._rows.keep(kept)
+
+
 class ExactIndex:
     """Looks at every reference: one product of a matrix and a vector.
 
@@ -213,7 +230,7 @@ class ExactIndex:
         return _slack(self._form, self._dim, self._longest, query)
 
 
-class CodeIndex:
+class CodeIndex(_RowIndex):
     """Looks at every code: the bits that differ are counted, 64 at a time.
 
     Args:
@@ -225,16 +242,9 @@ class CodeIndex:
         self._dim = dim
         self._rows = _Rows(-(-dim // 64), np.uint64)
 
-    def __len__(self) -> int:
-        return len(self._rows.rows)
-
     def add(self, embeddings: Stored) -> None:
         """Append codes, eight bits a byte."""
         self._rows.add(self._in_words(embeddings))
-
-    def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
-        """Leave out all but some; the others move up."""
-        self._rows.keep(kept)
 
     def nearest(self, query: Vector, most: int) -> Near:
         """All references down to a distance that at least `most` reach."""
@@ -264,7 +274,7 @@ class CodeIndex:
         return filled.view(np.uint64)
 
 
-class AsymmetricIndex:
+class AsymmetricIndex(_RowIndex):
     """Real numbers against every code: what a byte of a code adds is looked up in a table.
 
     The table holds, for each byte of a code and each of its 256 values, minus the inner product of
@@ -282,17 +292,6 @@ class AsymmetricIndex:
         self._rows = _Rows(-(-dim // 8), np.uint8)
         every = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)  # [256, 8]
         self._signs = every.astype(np.float32) * 2 - 1
-
-    def __len__(self) -> int:
-        return len(self._rows.rows)
-
-    def add(self, embeddings: Stored) -> None:
-        """Append codes, eight bits a byte."""
-        self._rows.add(embeddings)
-
-    def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
-        """Leave out all but some; the others move up."""
-        self._rows.keep(kept)
 
     def nearest(self, query: Vector, most: int) -> Near:
         """All references down to a score that at least `most` reach."""
@@ -312,7 +311,7 @@ class AsymmetricIndex:
         return 4 * (self._dim + 16) * self._dim * EPS
 
 
-class MetricIndex:
+class MetricIndex(_RowIndex):
     """Measures every reference by the metric itself, a block at a time.
 
     Args:
@@ -325,17 +324,6 @@ class MetricIndex:
         self._model = model
         self._rows = _Rows(model.dim)
         self._greatest = 0.0
-
-    def __len__(self) -> int:
-        return len(self._rows.rows)
-
-    def add(self, embeddings: Stored) -> None:
-        """Append embeddings."""
-        self._rows.add(embeddings)
-
-    def keep(self, kept: Bool[NDArray[np.bool_], " references"]) -> None:
-        """Leave out all but some; the others move up."""
-        self._rows.keep(kept)
 
     def nearest(self, query: Vector, most: int) -> Near:
         """All references down to a score that at least `most` reach."""

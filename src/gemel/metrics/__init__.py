@@ -33,12 +33,13 @@ from gemel.metrics.base import (
     wide,
     working_dtype,
 )
-from gemel.metrics.binary import AsymmetricHamming, Hamming, codes, pack, unpack
+from gemel.metrics.binary import AsymmetricHamming, CodeMetric, Hamming, codes, pack, unpack
 from gemel.metrics.learned import Learned, Mahalanobis, WeightedL1
 from gemel.metrics.plain import Cosine, Euclidean, Manhattan, SquaredEuclidean
 
 __all__ = [
     "AsymmetricHamming",
+    "CodeMetric",
     "Cosine",
     "Euclidean",
     "Hamming",

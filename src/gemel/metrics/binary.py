@@ -31,7 +31,36 @@ def unpack(packed: UInt8[Tensor, "batch bytes"], dim: int) -> Bool[Tensor, "batc
     return ((packed[:, :, None] >> places) & 1).flatten(1)[:, :dim].bool()
 
 
-class Hamming(Metric):
+class CodeMetric(Metric):
+    """What distances of binary codes share.
+
+    Args:
+        slope: s of tanh(s u), which stands for bits that are not rounded.
+
+    Raises:
+        SettingsError: `slope` is not positive.
+    """
+
+    def __init__(self, slope: float | int = 1.0) -> None:
+        super().__init__()
+        if slope <= 0:
+            raise SettingsError(f"`slope` must be above 0; got {slope}")
+        self.slope = slope
+
+    def soft(self, values: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
+        """tanh(s u), between -1 and 1."""
+        return torch.tanh(self.slope * wide(values))
+
+    def reach(self, dim: int, *, unit_length: bool) -> float:  # noqa: ARG002
+        """`dim`: all bits differ, and none is in doubt."""
+        return float(dim)
+
+    def settings(self) -> dict[str, Any]:
+        """What makes this metric again."""
+        return {"slope": self.slope}
+
+
+class Hamming(CodeMetric):
     """How many of the D bits of two codes differ; a bit is whether a number is above 0.
 
     That count has no gradient, so in training mode its relaxation stands in (Norouzi, Fleet and
@@ -52,12 +81,6 @@ class Hamming(Metric):
         SettingsError: `slope` is not positive.
     """
 
-    def __init__(self, slope: float | int = 1.0) -> None:
-        super().__init__()
-        if slope <= 0:
-            raise SettingsError(f"`slope` must be above 0; got {slope}")
-        self.slope = slope
-
     def normalise(self, embeddings: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """The codes as -1 and 1: the mean of several is the vote on each bit."""
         return self._signs(wide(embeddings))
@@ -74,22 +97,12 @@ class Hamming(Metric):
         a, b = self._signs(wide(u)), self._signs(wide(v))
         return (u.shape[1] - a @ b.T) / 2
 
-    def reach(self, dim: int, *, unit_length: bool) -> float:  # noqa: ARG002
-        """`dim`: all bits differ."""
-        return float(dim)
-
-    def settings(self) -> dict[str, Any]:
-        """What `Hamming(**settings)` needs to make this metric again."""
-        return {"slope": self.slope}
-
     def _signs(self, values: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """-1 and 1 for the bits; between them while training."""
-        if self.training:
-            return torch.tanh(self.slope * values)
-        return _signs(values)
+        return self.soft(values) if self.training else _signs(values)
 
 
-class AsymmetricHamming(Metric):
+class AsymmetricHamming(CodeMetric):
     """How far real numbers are from a binary code: the left item is not rounded, the right one is.
 
         d(u, v) = |tanh(s u) - h(v)|^2 / 4,    h(v) = -1 or 1
@@ -107,12 +120,6 @@ class AsymmetricHamming(Metric):
         SettingsError: `slope` is not positive.
     """
 
-    def __init__(self, slope: float | int = 1.0) -> None:
-        super().__init__()
-        if slope <= 0:
-            raise SettingsError(f"`slope` must be above 0; got {slope}")
-        self.slope = slope
-
     def forward(
         self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
     ) -> Float[Tensor, " batch"]:
@@ -125,18 +132,6 @@ class AsymmetricHamming(Metric):
         a, b = self.soft(u), _signs(wide(v))
         length = a.square().sum(dim=1, keepdim=True)
         return ((length + u.shape[1] - 2 * (a @ b.T)) / 4).clamp(min=0)
-
-    def soft(self, u: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
-        """tanh(s u), between -1 and 1."""
-        return torch.tanh(self.slope * wide(u))
-
-    def reach(self, dim: int, *, unit_length: bool) -> float:  # noqa: ARG002
-        """`dim`: all bits differ, and none is in doubt."""
-        return float(dim)
-
-    def settings(self) -> dict[str, Any]:
-        """What `AsymmetricHamming(**settings)` needs to make this metric again."""
-        return {"slope": self.slope}
 
 
 def _signs(values: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:

@@ -40,19 +40,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gemel import data, encoders, inputs, losses, metrics, sampling
-from gemel.evaluation import Figure, accuracy, distances_to_all, retrieval, vote_credit
+from gemel.embedded import Embedded
+from gemel.evaluation import Figure, accuracy, retrieval, vote_credit
+from gemel.inputs import read_items
 from gemel.inputs.augment import Augment
 from gemel.items import Items
 from gemel.model import Siamese
 from gemel.reports import pictures
-from gemel.reports.binary_codes import draw_bits, draw_codes, draw_distances, draw_errors
-from gemel.systems.reproduction import Cell, Request, Row, Table
+from gemel.reports.binary_codes import (
+    ASYMMETRIC,
+    draw_bits,
+    draw_codes,
+    draw_distances,
+    draw_errors,
+)
+from gemel.systems.reproduction import Request, Row, Table
 
 SIZE, PIXELS = 28, 28 * 28
 BITS = (32, 64, 128)
@@ -81,9 +89,7 @@ PUBLISHED = {
 }
 """Errors at 32, 64 and 128 bits; all remembered and not looked up in the paper."""
 WARP = inputs.Warp(rotation=10, scale=0.12, shear=0.12, shift=0.07, elastic=0.03)
-Codes = UInt8[NDArray[np.uint8], "items bytes"]
-Points = Float[NDArray[np.floating], "items dim"]
-Between = Callable[[Points, Points], NDArray[np.floating]]
+Points = Float[Tensor, "_ dim"]
 
 
 @dataclass(frozen=True)
@@ -189,23 +195,54 @@ def reproduce(request: Request) -> Table:
         for bits in lengths
     }
     models |= {("planes", bits): hyperplanes(bits, split.train, request.seed) for bits in lengths}
-    rows = error_rows(models, split, lengths, request.seed)
-    unseen, some = unseen_row(request, split)
-    kept = models[KEPT]
-    for name, canvas in draw(kept, split, rows, lengths).items():
+    found = {key: Embeddings.of(model, split) for key, model in models.items()}
+    errors = vote_errors(found, split, lengths, request.seed)
+    pixels = nearest_pixels()
+    flat = vote_error(Embeddings.of(pixels, split), split, pixels.metric, request.seed)
+    unseen, differ = unseen_rows(request, split, len(lengths))
+    named = {words_of(way): cells for way, cells in errors.items()}
+    for name, canvas in draw(found[KEPT], split, named, flat, lengths).items():
         pictures.save(canvas, request.out / f"{name}.png")
     return Table(
         tuple(f"{bits} bits" for bits in lengths),
-        (*rows, *count_rows(models, split, lengths), *unseen),
+        (
+            *(
+                Row(f"error of the vote, {words_of(way)}", cells, PUBLISHED.get(way, ""))
+                for way, cells in errors.items()
+            ),
+            Row(
+                "error of the vote, pixels, Euclidean",
+                (flat, *("",) * (len(lengths) - 1)),
+                PUBLISHED["pixels"],
+            ),
+            Row(
+                "error of the class itself as the code, 4 bits",
+                tuple(class_error(found["network", b], split, request.seed) for b in lengths),
+            ),
+            *(
+                Row(
+                    f"codes that differ, {words}",
+                    tuple(distinct(found[name, bits].train) for bits in lengths),
+                )
+                for name, words in NAMES.items()
+            ),
+            *unseen,
+        ),
         (
             f"The k of each vote is the best of {', '.join(map(str, MOST))} on "
             f"{len(split.validation):,} validation digits; the database has {len(split.train):,}.",
             "Intervals: the digits asked about; another training would differ, too.",
             f"Unseen digits: {', '.join(UNSEEN)} of the test part, each asking for its class among "
-            f"the others; the network was trained on the other seven digits. {some}",
+            f"the others; the network was trained on the other seven digits. {differ}",
             "The published figures are remembered and not looked up in the paper.",
         ),
     )
+
+
+def words_of(way: str) -> str:
+    """The name of a way of learning, "layers" or "layers, asymmetric", in words."""
+    name, comma, kind = way.partition(",")
+    return f"{NAMES[name]}{comma}{kind}"
 
 
 def read(request: Request) -> Split:
@@ -237,59 +274,73 @@ def hyperplanes(bits: int, train: Items, seed: int) -> Siamese:
     )
 
 
-def error_rows(
-    models: Mapping[tuple[str, int], Siamese],
+@dataclass(frozen=True)
+class Embeddings:
+    """What a model makes of each part of the digits.
+
+    Attributes:
+        train: [N, D] of the database.
+        validation: [V, D] of what chooses k.
+        test: [T, D] of the test digits.
+    """
+
+    train: Points
+    validation: Points
+    test: Points
+
+    @classmethod
+    def of(cls, model: Siamese, split: Split) -> "Embeddings":
+        """Each digit embedded once."""
+        return cls(*map(model.embed, (split.train, split.validation, split.test)))
+
+
+def vote_errors(
+    found: Mapping[tuple[str, int], Embeddings],
     split: Split,
     lengths: Sequence[int],
     seed: int,
-) -> list[Row]:
-    """The error of the nearest neighbours' vote: of codes, of pixels, and of the class as code."""
-    rows = []
-    for name, words in NAMES.items():
-        found = [vote_error(models[name, bits], split, metrics.Hamming(), seed) for bits in lengths]
-        row = f"error of the vote, {words}"
-        rows.append(Row(row, tuple(found), PUBLISHED.get(name, "")))
-        if name != "planes":
-            found = [
-                vote_error(models[name, bits], split, metrics.AsymmetricHamming(), seed)
-                for bits in lengths
-            ]
-            published = PUBLISHED.get(f"{name}, asymmetric", "")
-            rows.append(Row(f"{row}, asymmetric", tuple(found), published))
-    blank = ("",) * (len(lengths) - 1)
-    pixels = Siamese(inputs.Images(SIZE), nn.Flatten(), metrics.SquaredEuclidean(), block=256)
-    error = vote_error(pixels, split, pixels.metric, seed)
-    rows.append(Row("error of the vote, pixels, Euclidean", (error, *blank), PUBLISHED["pixels"]))
-    cells = tuple(class_error(models["network", bits], split, seed) for bits in lengths)
-    rows.append(Row("error of the class itself as the code, 4 bits", cells))
-    return rows
+) -> dict[str, tuple[Figure, ...]]:
+    """The error of the nearest neighbours' vote by the way of learning, at each length."""
+    ways: dict[str, metrics.Metric] = {
+        "": metrics.Hamming(),
+        ASYMMETRIC: metrics.AsymmetricHamming(),
+    }
+    return {
+        f"{name}{kind}": tuple(
+            vote_error(found[name, bits], split, metric, seed) for bits in lengths
+        )
+        for name in NAMES
+        for kind, metric in ways.items()
+        if not (name == "planes" and kind)
+    }
 
 
-def vote_error(model: Siamese, split: Split, metric: metrics.Metric, seed: int) -> Figure:
+def vote_error(points: Embeddings, split: Split, metric: metrics.Metric, seed: int) -> Figure:
     """The share of test digits whose nearest neighbours vote for another class.
 
     References of one code are measured once, so that equal ones stay equal.
     """
-    known = model.embed(split.train)
-    if isinstance(metric, metrics.Hamming | metrics.AsymmetricHamming):
+    known = points.train
+    if isinstance(metric, metrics.CodeMetric):
         known = torch.where(known > 0, 1.0, -1.0)
     alone, place = np.unique(known.numpy(), axis=0, return_inverse=True)
     few, place = torch.from_numpy(alone), place.ravel()
     metric = metric.eval()
 
-    def credit(asking: Items, most: Sequence[int]) -> Float[NDArray[np.float64], "queries ks"]:
-        points = model.embed(asking)
-
+    def credit(
+        asking: Points, items: Items, most: Sequence[int]
+    ) -> Float[NDArray[np.float64], "queries ks"]:
         def rows(queries: NDArray[np.int64]) -> NDArray[Any]:
             with torch.no_grad():
-                return metric.matrix(points[queries], few).numpy()[:, place]
+                return metric.matrix(asking[queries], few).numpy()[:, place]
 
-        return vote_credit(rows, _digits(asking), _digits(split.train), most=most)
+        return vote_credit(rows, _digits(items), _digits(split.train), most=most)
 
     most = [k for k in MOST if k <= len(split.train)]
-    best = most[int(credit(split.validation, most).mean(axis=0).argmax())]
+    chosen = credit(points.validation, split.validation, most).mean(axis=0)
+    best = most[int(chosen.argmax())]
     return accuracy(
-        1 - credit(split.test, [best])[:, 0],
+        1 - credit(points.test, split.test, [best])[:, 0],
         name=f"error of the vote of {best}",
         unit="digits",
         split=split.test.name,
@@ -297,12 +348,11 @@ def vote_error(model: Siamese, split: Split, metric: metrics.Metric, seed: int) 
     )
 
 
-def class_error(model: Siamese, split: Split, seed: int) -> Figure:
+def class_error(points: Embeddings, split: Split, seed: int) -> Figure:
     """The share of test digits whose nearest class mean is of another class."""
-    known, asking = model.embed(split.train), model.embed(split.test)
     digits = _digits(split.train)
-    means = torch.stack([known[digits == one].mean(dim=0) for one in range(10)])
-    nearest = torch.cdist(asking, means).argmin(dim=1).numpy()
+    means = torch.stack([points.train[digits == one].mean(dim=0) for one in range(10)])
+    nearest = torch.cdist(points.test, means).argmin(dim=1).numpy()
     return accuracy(
         (nearest != _digits(split.test)).astype(np.float64),
         name="error of the nearest class mean",
@@ -312,22 +362,18 @@ def class_error(model: Siamese, split: Split, seed: int) -> Figure:
     )
 
 
-def count_rows(
-    models: Mapping[tuple[str, int], Siamese], split: Split, lengths: Sequence[int]
-) -> list[Row]:
-    """How many codes there are among the references, and how evenly their bits are used."""
-    counts: dict[str, list[Cell]] = {name: [] for name in NAMES}
-    for (name, bits), model in models.items():
-        if bits in lengths:
-            codes = model.codes(split.train).numpy()
-            counts[name].append(f"{len(np.unique(codes, axis=0)):,} of {len(codes):,}")
-    return [
-        Row(f"codes that differ, {words}", tuple(counts[name])) for name, words in NAMES.items()
-    ]
+def distinct(points: Points) -> str:
+    """How many codes differ, among how many."""
+    return f"{len(torch.unique(points > 0, dim=0)):,} of {len(points):,}"
 
 
-def unseen_row(request: Request, split: Split) -> tuple[list[Row], str]:
-    """How well digits rank of which no training saw any: mean average precision, and how often."""
+def nearest_pixels() -> Siamese:
+    """No training: the squared Euclidean distance of the pixels themselves."""
+    return Siamese(inputs.Images(SIZE), nn.Flatten(), metrics.SquaredEuclidean(), block=256)
+
+
+def unseen_rows(request: Request, split: Split, columns: int) -> tuple[list[Row], str]:
+    """How well digits rank of which no training saw any, and how many codes they have."""
     way, bits = WAYS["network"], BITS_SHOWN
     seen = split.train.take(~np.isin(split.train.labels, UNSEEN), "mnist/train, seven digits")
     asking = split.test.take(np.isin(split.test.labels, UNSEEN), "mnist/test, unseen digits")
@@ -337,33 +383,27 @@ def unseen_row(request: Request, split: Split) -> tuple[list[Row], str]:
         seen,
         **way.settings(request, bits, 7),
     )
-    pixels = Siamese(inputs.Images(SIZE), nn.Flatten(), metrics.SquaredEuclidean(), block=256)
-    found = [
-        retrieval(
-            distances_to_all(one.embed(asking).numpy(), _between(one.metric)),
-            asking.class_ids,
-            split=asking.name,
-            seed=request.seed,
-        ).mean_average_precision
-        for one in (model, hyperplanes(bits, seen, request.seed), pixels)
-    ]
-    names = ("gemel's network, 64 bits", "random hyperplanes, 64 bits", "pixels, Euclidean")
-    blank = ("",) * ((2 if request.quick else len(BITS)) - 1)
+    ways = {
+        "gemel's network, 64 bits": model,
+        "random hyperplanes, 64 bits": hyperplanes(bits, seen, request.seed),
+        "pixels, Euclidean": nearest_pixels(),
+    }
     rows = [
-        Row(f"mAP of unseen digits, {name}", (figure, *blank))
-        for name, figure in zip(names, found, strict=True)
+        Row(
+            f"mAP of unseen digits, {name}",
+            (
+                retrieval(
+                    Embedded(one, read_items(one.input, asking)[1]).to_all,
+                    asking.class_ids,
+                    split=asking.name,
+                    seed=request.seed,
+                ).mean_average_precision,
+                *("",) * (columns - 1),
+            ),
+        )
+        for name, one in ways.items()
     ]
-    differ = len(np.unique(model.codes(asking).numpy(), axis=0))
-    return rows, f"The {len(asking):,} unseen digits have {differ:,} codes."
-
-
-def _between(metric: metrics.Metric) -> Between:
-    def between(left: Points, right: Points) -> NDArray[np.floating]:
-        with torch.no_grad():
-            found: Tensor = metric.eval().matrix(torch.from_numpy(left), torch.from_numpy(right))
-        return found.numpy()
-
-    return between
+    return rows, f"Of the codes of unseen digits {distinct(model.embed(asking))} differ."
 
 
 def _digits(items: Items) -> NDArray[np.int64]:
@@ -371,35 +411,31 @@ def _digits(items: Items) -> NDArray[np.int64]:
 
 
 def draw(
-    model: Siamese, split: Split, rows: Sequence[Row], lengths: Sequence[int]
+    points: Embeddings,
+    split: Split,
+    errors: Mapping[str, Sequence[Figure]],
+    pixels: Figure,
+    lengths: Sequence[int],
 ) -> dict[str, Canvas]:
     """Digits with their codes and nearest references, errors by length, distances, and bits."""
-    known, asking = model.codes(split.train).numpy(), model.codes(split.test).numpy()
+    known, asking = (
+        metrics.pack(metrics.codes(one)).numpy() for one in (points.train, points.test)
+    )
     asked = [int(np.flatnonzero(split.test.labels == str(digit))[0]) for digit in range(10)]
-    errors: dict[str, list[Figure]] = {}
-    for row in rows:
-        cells = [cell for cell in row.cells if isinstance(cell, Figure)]
-        if row.name.startswith("error of the vote, ") and len(cells) == len(lengths):
-            errors[row.name.removeprefix("error of the vote, ")] = cells
-    flat = {
-        row.name.removeprefix("error of the vote, "): row.cells[0].value
-        for row in rows
-        if row.name.endswith("Euclidean") and isinstance(row.cells[0], Figure)
-    }
-    bits = np.unpackbits(asking, axis=1)[:, : model.dim].astype(np.float64)
-    few = np.arange(min(2000, len(asking)))
+    bits = (points.test > 0).double().numpy()
+    few = np.arange(min(2000, len(bits)))
     differ = (bits[few, None] != bits[None, few]).sum(axis=2)
     left, right = np.triu_indices(len(few), 1)
-    same = _digits(split.test)[few][left] == _digits(split.test)[few][right]
+    digits = _digits(split.test)[few]
     return {
         "codes": draw_codes(
             [split.test.values[one] for one in asked],
             asking[asked],
             known,
             list(split.train.values),
-            model.dim,
+            BITS_SHOWN,
         ),
-        "errors": draw_errors(errors, flat, lengths),
-        "distances": draw_distances(differ[left, right], same, model.dim),
+        "errors": draw_errors(errors, {"pixels, Euclidean": pixels.value}, lengths),
+        "distances": draw_distances(differ[left, right], digits[left] == digits[right], BITS_SHOWN),
         "bits": draw_bits(bits.mean(axis=0)),
     }

@@ -20,7 +20,7 @@ from gemel.losses import (
     Triplet,
     TripletLoss,
 )
-from gemel.metrics import AsymmetricHamming, Cosine, Hamming, LogitMetric, Metric
+from gemel.metrics import AsymmetricHamming, CodeMetric, Cosine, Hamming, LogitMetric, Metric
 from gemel.model import Siamese
 from gemel.sampling import (
     BalancedPairs,
@@ -56,7 +56,7 @@ def default_loss(train: Items | Pairs, metric: Metric, dim: int) -> Loss:
         bits = isinstance(metric, Hamming)
         margin = 0.5 if isinstance(metric, Cosine) else dim / 4 if bits else 1.0
         return Contrastive(margin=margin)
-    if isinstance(metric, Hamming | AsymmetricHamming):
+    if isinstance(metric, CodeMetric):
         return Triplet(Hamming(metric.slope), margin=dim / 8)
     return SupervisedContrastive() if isinstance(metric, Cosine) else Triplet(metric)
 
