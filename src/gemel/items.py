@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import DataError, Problem, SettingsError
 
-Kind = Literal["images", "numbers"]
+Kind = Literal["images", "numbers", "pens"]
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 Indices = NDArray[np.int64]

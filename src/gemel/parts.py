@@ -9,7 +9,7 @@ from gemel import encoders, inputs, losses, metrics, mining
 from gemel.errors import ModelFileError, SettingsError
 
 INPUTS: dict[str, Any] = {
-    kind.__name__: kind for kind in (inputs.Images, inputs.Numbers, inputs.Sides)
+    kind.__name__: kind for kind in (inputs.Images, inputs.Numbers, inputs.Pens, inputs.Sides)
 }
 SIMPLE_ENCODERS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
@@ -17,15 +17,19 @@ SIMPLE_ENCODERS: dict[str, type[nn.Module]] = {
 }
 ENCODERS: dict[str, type[nn.Module]] = {
     **SIMPLE_ENCODERS,
+    "AlignedTDNN": encoders.AlignedTDNN,
+    "DilatedTDNN": encoders.DilatedTDNN,
     "Joint": encoders.Joint,
     "LeNet": encoders.LeNet,
     "Sides": encoders.Sides,
+    "TDNN": encoders.TDNN,
 }
 METRICS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (
         metrics.AsymmetricHamming,
         metrics.Cosine,
+        metrics.DTW,
         metrics.Euclidean,
         metrics.Hamming,
         metrics.Learned,

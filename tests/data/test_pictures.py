@@ -15,7 +15,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from gemel.data import pictures
-from gemel.data.pictures import Turned, file_fault, read_picture, to_uint8
+from gemel.data.files import file_fault
+from gemel.data.pictures import Turned, read_picture, to_uint8
 from gemel.errors import DataError
 
 GREY = np.array([[0, 50, 100], [150, 200, 255]], dtype=np.uint8)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from gemel.data.omniglot import lake_runs, omniglot
     from gemel.data.orl_faces import orl_faces
     from gemel.data.pairs_csv import pairs_csv
+    from gemel.data.pens import read_pen
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
+    from gemel.data.svc2004 import svc2004
     from gemel.data.turns import quarter_turns
 
 __all__ = [
@@ -38,13 +40,16 @@ __all__ = [
     "pairs_csv",
     "quarter_turns",
     "read",
+    "read_pen",
     "read_picture",
+    "svc2004",
 ]
 
 _FILES = {name: name for name in __all__} | {
     "lake_runs": "omniglot",
     "pair_arrays": "arrays",
     "quarter_turns": "turns",
+    "read_pen": "pens",
     "read_picture": "pictures",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gemel.checks import check_any, settle
-from gemel.data.pictures import file_fault
+from gemel.data.files import file_fault
 from gemel.errors import DataError, Problem
 from gemel.items import Items
 

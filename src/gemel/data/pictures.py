@@ -4,7 +4,6 @@ Colour profiles are not applied: numbers in the file are taken as they stand.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from jaxtyping import Shaped, UInt8
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gemel.data.files import file_fault
 from gemel.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")  # others can run programs or fonts
@@ -104,33 +104,6 @@ def check_pixels(data: bytes, most: int, origin: str) -> None:
         width, height = image.size
     if width * height > most:
         raise _too_large(origin, f"{width} x {height}", most)
-
-
-def file_fault(path: Path) -> tuple[str, str] | None:
-    """What is wrong with the file at `path` and what to do, found without reading it; or None."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        return _absence(path, error)
-    if stat.S_ISDIR(found.st_mode):
-        return f"{path} is a folder, not a picture", "give the path of a file"
-    if not stat.S_ISREG(found.st_mode):
-        return f"{path} is no ordinary file", "give the path of a file"
-    if found.st_size == 0:
-        return f"{path} is empty (0 bytes)", "put the picture there again"
-    if not os.access(path, os.R_OK):
-        return f"{path} may not be read by this user", "change its rights"
-    return None
-
-
-def _absence(path: Path, error: OSError | ValueError) -> tuple[str, str]:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError | ValueError):
-        return f"{path} cannot be looked at: {error.strerror}", "correct the path or its rights"
-    if path.is_symlink():
-        return f"the link {path} leads nowhere", "mend the link or remove it"
-    if "\\" in str(path) and os.sep == "/":
-        return f"no file {path}", "write / between folders, not \\"
-    return f"no file {path}", "put it there, or correct the path"
 
 
 def to_uint8(array: NDArray[Any], where: str) -> UInt8[np.ndarray, "..."]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gemel.data.pictures import file_fault
+from gemel.data.files import file_fault
 from gemel.errors import DataError, Problem
 
 _KNOWN = re.compile(r"(path|label|group|same|(left|right)(_\d+)?)", re.IGNORECASE)

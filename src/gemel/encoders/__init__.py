@@ -12,5 +12,17 @@ from gemel.encoders.koch import Koch
 from gemel.encoders.lenet import LeNet
 from gemel.encoders.residual import Residual
 from gemel.encoders.sides import Joint, Sides
+from gemel.encoders.tdnn import TDNN, AlignedTDNN, DilatedTDNN
 
-__all__ = ["Conv", "Dense", "Joint", "Koch", "LeNet", "Residual", "Sides"]
+__all__ = [
+    "TDNN",
+    "AlignedTDNN",
+    "Conv",
+    "Dense",
+    "DilatedTDNN",
+    "Joint",
+    "Koch",
+    "LeNet",
+    "Residual",
+    "Sides",
+]

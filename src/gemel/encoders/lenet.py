@@ -145,11 +145,11 @@ class LeNet(Built):
             layers.append(ScaledTanh())
         for layer in layers:
             if isinstance(layer, nn.Conv2d | nn.Linear):
-                _draw(layer)
+                draw_by_fan_in(layer)
         return layers
 
 
-def _draw(layer: nn.Conv2d | nn.Linear) -> None:
+def draw_by_fan_in(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> None:
     """Weights of zero mean and standard deviation fan-in ** -1/2 (Efficient BackProp, 4.6)."""
     bound = math.sqrt(3 / layer.weight[0].numel())
     nn.init.uniform_(layer.weight, -bound, bound)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gemel.data.pictures import file_fault, read_picture
+from gemel.data.files import file_fault
+from gemel.data.pictures import read_picture
 from gemel.errors import DataError
 from gemel.items import Kind
 

@@ -4,6 +4,8 @@ from gemel.inputs.augment import Affine, Chain, Colour, Crop, Elastic, Flip, War
 from gemel.inputs.blur import Blur
 from gemel.inputs.images import Images
 from gemel.inputs.numbers import Numbers
+from gemel.inputs.pen_warp import PenWarp
+from gemel.inputs.pens import Pens
 from gemel.inputs.prepared import Prepared, joined, prepare
 from gemel.inputs.protocol import Input
 from gemel.inputs.reading import AnyPrepared, read_items
@@ -22,6 +24,8 @@ __all__ = [
     "Images",
     "Input",
     "Numbers",
+    "PenWarp",
+    "Pens",
     "Prepared",
     "PreparedSides",
     "Sides",

@@ -20,6 +20,7 @@ two points, and the distance from left to right is not that from right to left.
 | Mahalanobis | yes | only where L has full rank | yes | yes | L |
 | Hamming | yes | no | yes | yes | none |
 | AsymmetricHamming | only >= 0 | no | no | no | none |
+| DTW | yes | no | yes | no | none |
 | WeightedL1 | no | no | yes | no | alpha, bias |
 | Learned | no | no | yes | no | a small network |
 """
@@ -36,8 +37,10 @@ from gemel.metrics.base import (
 from gemel.metrics.binary import AsymmetricHamming, CodeMetric, Hamming, codes, pack, unpack
 from gemel.metrics.learned import Learned, Mahalanobis, WeightedL1
 from gemel.metrics.plain import Cosine, Euclidean, Manhattan, SquaredEuclidean
+from gemel.metrics.warping import DTW
 
 __all__ = [
+    "DTW",
     "AsymmetricHamming",
     "CodeMetric",
     "Cosine",

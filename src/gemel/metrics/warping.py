@@ -1,0 +1,157 @@
+"""Dynamic time warping: the distance of two sequences, whose frames may come sooner or later."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gemel.errors import SettingsError
+from gemel.metrics.base import Metric, wide
+
+AT_ONCE = 2**23
+"""Local distances that are kept at a time."""
+
+Sequences = Float[Tensor, "pairs frames channels"]
+Costs = Float[Tensor, "pairs frames frames"]
+Diagonals = Float[Tensor, "diagonals pairs steps"]
+Cells = Int[Tensor, "cells pairs"]
+
+
+class DTW(Metric):
+    """The mean distance of the frames of two sequences along the path that makes it least.
+
+    An embedding is T frames of C numbers, one frame after the other. A path goes from the first
+    frames of both to the last ones; each step moves on in one sequence, in the other, or in both:
+
+        d(u, v) = min over paths of  sum over steps of w |u_i - v_j|  /  2 T
+
+    with w = 2 for a step in both and 1 for a step in one, so that all paths weigh 2 T. It is the
+    symmetric form without a slope constraint of Sakoe and Chiba 1978, "Dynamic programming
+    algorithm optimization for spoken word recognition" (IEEE ASSP 26); the gradient is that of the
+    sum along the best path, held fixed.
+
+    d >= 0, d(x, x) = 0 and symmetry hold. 0 only where equal fails (a frame that lasts longer
+    costs nothing), and so does the triangle. A distance takes T^2 local ones.
+
+    Args:
+        channels: C.
+
+    Raises:
+        SettingsError: `channels` is below 1 or, in `build`, no divisor of the embedding's length.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        if channels < 1:
+            raise SettingsError(f"`channels` must be 1 or more; got {channels}")
+        self.channels = channels
+
+    def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:  # noqa: ARG002
+        """Check that embeddings of `dim` numbers are frames; there are no weights."""
+        self._check(dim)
+
+    def settings(self) -> dict[str, Any]:
+        """What `DTW(**settings)` needs to make this metric again."""
+        return {"channels": self.channels}
+
+    def forward(
+        self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, " batch"]:
+        """The distance of each row of `u` [B, D] from the same row of `v` [B, D]: [B]."""
+        a, b = self._frames(u), self._frames(v)
+        part = self._pairs_at_once(a.shape[1])
+        found = [
+            _distance(a[start : start + part], b[start : start + part])
+            for start in range(0, len(a), part)
+        ]
+        return torch.cat(found) if found else wide(u).new_zeros(0)
+
+    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
+        """The distance of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
+        left, right = torch.meshgrid(torch.arange(len(u)), torch.arange(len(v)), indexing="ij")
+        rows, columns = left.flatten(), right.flatten()
+        a, b = wide(u), wide(v)
+        part = self._pairs_at_once(max(1, u.shape[1] // self.channels))
+        out = [
+            self(a[rows[start : start + part]], b[columns[start : start + part]])
+            for start in range(0, len(rows), part)
+        ]
+        return torch.cat(out).view(len(u), len(v)) if out else a.new_zeros(len(u), len(v))
+
+    def _frames(self, values: Float[Tensor, "batch dim"]) -> Sequences:
+        self._check(values.shape[1])
+        return wide(values).reshape(len(values), -1, self.channels)
+
+    def _check(self, dim: int) -> None:
+        if dim % self.channels:
+            raise SettingsError(
+                f"embeddings of {dim} numbers are no frames of {self.channels}: give DTW the "
+                "channels of a frame that the encoder makes"
+            )
+
+    @staticmethod
+    def _pairs_at_once(frames: int) -> int:
+        return max(1, AT_ONCE // frames**2)
+
+
+def _distance(a: Sequences, b: Sequences) -> Float[Tensor, " pairs"]:
+    with torch.no_grad():
+        costs = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+        diagonals = accumulated(costs)
+    whole = 2 * a.shape[1]
+    if not (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)):
+        return diagonals[-1][:, -1] / whole
+    i, j, weights = best_path(costs, diagonals)
+    pair = torch.arange(len(a), device=a.device).expand_as(i)
+    steps: Tensor = torch.linalg.vector_norm(a[pair, i] - b[pair, j], dim=2)  # [cells, pairs]
+    return (steps * weights).sum(dim=0) / whole
+
+
+def accumulated(costs: Costs) -> list[Float[Tensor, "pairs steps"]]:
+    """The least weighted sums to each cell, by antidiagonals.
+
+    Returns:
+        For k = 0 to 2 T a tensor [pairs, T + 1]: at i the least sum of a path through i frames of
+        the one and k - i of the other sequence; infinity where there is none.
+    """
+    pairs, frames = costs.shape[:2]
+    rows = torch.arange(frames, device=costs.device)
+    found = [costs.new_full((pairs, frames + 1), torch.inf) for _ in range(2 * frames + 1)]
+    found[0][:, 0] = 0
+    for k in range(2, 2 * frames + 1):
+        low, high = max(1, k - frames), min(frames, k - 1)
+        i = rows[low - 1 : high]
+        cost = costs[:, i, k - 2 - i]
+        both = found[k - 2][:, low - 1 : high] + cost
+        one = torch.minimum(found[k - 1][:, low - 1 : high], found[k - 1][:, low : high + 1])
+        found[k][:, low : high + 1] = torch.minimum(both, one) + cost
+    return found
+
+
+def best_path(
+    costs: Costs, sums: list[Float[Tensor, "pairs steps"]]
+) -> tuple[Cells, Cells, Float[Tensor, "cells pairs"]]:
+    """The cells (i, j) of each pair's best path, from the last to the first, and their weights.
+
+    Paths are of different lengths: what is left of the shorter ones has weight 0.
+    """
+    pairs, frames = costs.shape[:2]
+    table = torch.stack(sums)  # [2 T + 1, pairs, T + 1]
+    pair = torch.arange(pairs, device=costs.device)
+    i = torch.full_like(pair, frames)
+    k = torch.full_like(pair, 2 * frames)
+    cells = []
+    while bool((k > 0).any()):
+        going = k > 0
+        row, column = (i - 1).clamp(min=0), (k - i - 1).clamp(min=0)
+        both = table[(k - 2).clamp(min=0), pair, row] + costs[pair, row, column]
+        left, up = table[(k - 1).clamp(min=0), pair, row], table[(k - 1).clamp(min=0), pair, i]
+        diagonal = (both <= left) & (both <= up)
+        first = ~diagonal & (left <= up)
+        weights = torch.where(diagonal, 2.0, 1.0).to(costs) * going
+        cells.append((row, column, weights))
+        k = k - torch.where(diagonal, 2, 1) * going
+        i = i - (diagonal | first).long() * going
+    rows, columns, weights = (torch.stack(each) for each in zip(*cells, strict=True))
+    return rows, columns, weights
