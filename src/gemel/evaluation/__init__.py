@@ -36,6 +36,7 @@ from gemel.evaluation.one_shot import (
     prototypes,
     score_trials,
 )
+from gemel.evaluation.references import relative_distance
 from gemel.evaluation.reliability import calibration_error, reliability
 from gemel.evaluation.retrieval import Retrieval, distances_to_all, retrieval
 from gemel.evaluation.verification import (
@@ -82,6 +83,7 @@ __all__ = [
     "nearest_support",
     "one_shot_credit",
     "prototypes",
+    "relative_distance",
     "reliability",
     "retrieval",
     "roc",

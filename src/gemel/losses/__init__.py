@@ -20,6 +20,7 @@ maps everything to one point. docs/losses.md has a table of them all.
 
 from gemel.losses.base import About, LabelLoss, PairLoss, TripletLoss
 from gemel.losses.decay import LayerDecay
+from gemel.losses.enrolment import Enrolment, relative_log_distance
 from gemel.losses.hamming import HammingTriplet, hamming_triplet
 from gemel.losses.label import (
     MultiSimilarity,
@@ -51,6 +52,7 @@ __all__ = [
     "CosFace",
     "CosineTarget",
     "Energy",
+    "Enrolment",
     "HammingTriplet",
     "LabelLoss",
     "LayerDecay",
@@ -73,6 +75,7 @@ __all__ = [
     "n_pair",
     "pair_cross_entropy",
     "pair_hinge",
+    "relative_log_distance",
     "supervised_contrastive",
     "triplet_hinge",
     "triplet_soft",

@@ -79,6 +79,18 @@ class DTW(Metric):
         ]
         return torch.cat(out).view(len(u), len(v)) if out else a.new_zeros(len(u), len(v))
 
+    def aligned(
+        self, u: Float[Tensor, " dim"], v: Float[Tensor, " dim"]
+    ) -> tuple[Int[Tensor, " cells"], Int[Tensor, " cells"], Float[Tensor, " cells"]]:
+        """The best path of one pair, from its beginning: frames of u and v, and how far apart."""
+        with torch.no_grad():
+            a, b = self._frames(u[None]), self._frames(v[None])
+            costs = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+            rows, columns, weights = best_path(costs, accumulated(costs))
+            kept = weights[:, 0] > 0
+            i, j = rows[kept, 0].flip(0), columns[kept, 0].flip(0)
+        return i, j, costs[0, i, j]
+
     def _frames(self, values: Float[Tensor, "batch dim"]) -> Sequences:
         self._check(values.shape[1])
         return wide(values).reshape(len(values), -1, self.channels)

@@ -35,6 +35,14 @@ class System:
 
 
 SYSTEMS: dict[str, System] = {
+    "bromley1993": System(
+        paper="Bromley, Guyon, LeCun, Säckinger, Shah 1993, Signature verification using a "
+        "'Siamese' time delay neural network, NIPS",
+        shows="pen signatures of unseen signers: skilled forgeries caught, in 80 bytes, too, "
+        "beside dynamic time warping, plain and learned",
+        data=("svc2004",),
+        minutes=(0.3, 15.0),
+    ),
     "chopra2005": System(
         paper="Chopra, Hadsell, LeCun 2005, Learning a similarity metric discriminatively, with "
         "application to face verification, CVPR",

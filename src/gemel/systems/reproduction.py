@@ -138,10 +138,12 @@ class Request:
         got = "a folder without it" if self.data.is_dir() else "no folder"
         is_another = self.data.resolve().name in DATA_SETS
         place = places[2] if is_another else places[0]
-        raise DataError(
-            f"expected the data set {name} in {place}; {self.data} is {got}: "
+        remedy = (
             f"`gemel fetch {name} {place}` gets it from its publisher"
+            if name in DATA_SETS
+            else "get it from its publisher; gemel has no downloader for it"
         )
+        raise DataError(f"expected the data set {name} in {place}; {self.data} is {got}: {remedy}")
 
     def trained(
         self,

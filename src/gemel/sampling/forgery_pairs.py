@@ -1,0 +1,112 @@
+"""`ForgeryPairs`: two genuine items, or a genuine one with a forgery of it or with another's."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool
+from numpy.typing import NDArray
+
+from gemel.errors import SettingsError
+from gemel.items import Indices, Items
+from gemel.sampling.batches import STEP, PairBatch
+from gemel.sampling.subjects import Subject, another, subjects_of
+
+
+class ForgeryPairs:
+    """Pairs of which one item is always genuine; every subject comes as often as the others.
+
+    Source: Bromley, Guyon, LeCun, Säckinger, Shah 1993: 50 % genuine with genuine, 40 % genuine
+    with a skilled forgery, 10 % genuine with another's genuine item ("zero-effort" forgery).
+
+    Args:
+        items: with a group for each subject, forgeries of it included.
+        genuine: [N] whether an item is its group's own, and no forgery.
+        pairs: how many pairs are in a batch.
+        shares: of pairs with a genuine item, with a forgery, with another's item; they add up
+            to 1, and are rounded to whole pairs.
+        epoch: how many batches count as one epoch: pairs are drawn anew for ever.
+        seed: draws all batches.
+
+    Raises:
+        SettingsError: a value out of range, no groups, or shares that do not add up to 1.
+        DataError: fewer than two subjects, one with fewer than two genuine items, or forgeries
+            are asked for and a subject has none.
+    """
+
+    def __init__(
+        self,
+        items: Items,
+        genuine: Bool[NDArray[np.bool_], " items"],
+        *,
+        pairs: int = 64,
+        shares: Sequence[float | int] = (0.5, 0.4, 0.1),
+        epoch: int = 100,
+        seed: int = 0,
+    ) -> None:
+        if pairs < 2 or epoch < 1 or seed < 0:
+            raise SettingsError(
+                f"`pairs` must be 2 or more, `epoch` 1 or more, `seed` 0 or more; got {pairs}, "
+                f"{epoch}, {seed}"
+            )
+        if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+            raise SettingsError(f"`shares` must be three, of 0 or more, and add up to 1: {shares}")
+        self.pairs = pairs
+        self.shares = tuple(shares)
+        self.seed = seed
+        self._epoch = epoch
+        self._subjects = subjects_of(items, genuine, 2)
+        self._forged = [at for at, s in enumerate(self._subjects) if len(s.forged)]
+        same, forged = (round(share * pairs) for share in self.shares[:2])
+        if forged and not self._forged:
+            raise SettingsError(f"{items.name} has no forgeries: set shares=(0.5, 0, 0.5)")
+        self._counts = (same, min(forged, pairs - same))
+
+    def __repr__(self) -> str:
+        return (
+            f"ForgeryPairs(pairs={self.pairs}, shares={self.shares}, epoch={self._epoch}, "
+            f"seed={self.seed})"
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """As it was asked for."""
+        return self._epoch
+
+    def batch(self, step: int) -> PairBatch:
+        """The batch of training step `step`.
+
+        Raises:
+            SettingsError: `step` is below 0.
+        """
+        if step < 0:
+            raise SettingsError(f"`step` must be 0 or more; got {step}")
+        generator = np.random.default_rng([self.seed, STEP, step])
+        same, forged = self._counts
+        everyone = np.arange(len(self._subjects))
+        parts = (
+            (same, everyone, self._same),
+            (forged, np.array(self._forged, dtype=np.int64), self._forgery),
+            (self.pairs - same - forged, everyone, self._other),
+        )
+        drawn = np.array(
+            [
+                draw(int(subject), generator)
+                for count, able, draw in parts
+                for subject in np.resize(generator.permutation(able), count)
+            ],
+            dtype=np.int64,
+        )
+        order = generator.permutation(self.pairs)
+        kinds = (np.arange(self.pairs) < same)[order]
+        return PairBatch(drawn[order, 0], drawn[order, 1], kinds)
+
+    def _same(self, at: int, generator: np.random.Generator) -> Indices:
+        return generator.choice(self._subjects[at].genuine, 2, replace=False)
+
+    def _forgery(self, at: int, generator: np.random.Generator) -> Indices:
+        subject: Subject = self._subjects[at]
+        return np.array([generator.choice(subject.genuine), generator.choice(subject.forged)])
+
+    def _other(self, at: int, generator: np.random.Generator) -> Indices:
+        own = generator.choice(self._subjects[at].genuine)
+        return np.array([own, another(self._subjects, at, generator)])
