@@ -55,7 +55,9 @@ def subjects_of(
     short = [s for s, subject in enumerate(found) if len(subject.genuine) < least]
     if short or len(found) < 2:
         what = (
-            f"{names[short[0]]!r} has {len(found[short[0]].genuine)}" if short else "there is one"
+            f"{str(names[short[0]])!r} has {len(found[short[0]].genuine)}"
+            if short
+            else "there is one"
         )
         raise DataError(
             f"{items.name}: expected two or more subjects with {least} genuine items each; {what}"
