@@ -14,7 +14,7 @@ from gemel.sampling.subjects import subjects_of
 
 
 def make(genuine: list[int], forged: list[int]) -> tuple[Items, np.ndarray]:
-    """Items in mixed order: subject i has so many genuine and forged ones; and which are genuine."""
+    """Items in mixed order, so many genuine and forged ones of each subject; which are genuine."""
     groups = np.repeat([f"s{i:02}" for i in range(len(genuine))], np.add(genuine, forged))
     own = np.concatenate([np.arange(g + f) < g for g, f in zip(genuine, forged, strict=True)])
     order = np.random.default_rng(0).permutation(len(groups))
@@ -131,7 +131,7 @@ def test_too_few_forgeries_are_filled_up_with_others() -> None:
 
 def test_what_is_refused() -> None:
     items, own = make([3, 3], [2, 2])
-    with pytest.raises(DataError, match="two or more subjects with 7 genuine items.*'s00' has 3"):
+    with pytest.raises(DataError, match=r"two or more subjects with 7 genuine items.*'s00' has 3"):
         EnrolmentPairs(items, own)
     with pytest.raises(SettingsError, match="`references` 2 or more"):
         EnrolmentPairs(items, own, references=1)
@@ -144,6 +144,6 @@ def test_what_is_refused() -> None:
     alone = Items(items.values, items.labels, kind="numbers", name="alone")
     with pytest.raises(SettingsError, match="no groups to say whose"):
         ForgeryPairs(alone, own)
+    one, mine = make([5], [2])
     with pytest.raises(DataError, match="there is one"):
-        one, mine = make([5], [2])
         ForgeryPairs(one, mine)

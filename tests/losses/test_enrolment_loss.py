@@ -54,11 +54,11 @@ def test_gradients_by_finite_differences() -> None:
     step = 1e-6
     for weight in loss.parameters():
         with torch.no_grad():
-            weight += step
+            weight.add_(step)
             up = loss(distance, same).item()
-            weight -= 2 * step
+            weight.sub_(2 * step)
             down = loss(distance, same).item()
-            weight += step
+            weight.add_(step)
         assert weight.grad is not None
         assert float(weight.grad) == pytest.approx((up - down) / (2 * step), rel=1e-4)
 

@@ -1,4 +1,4 @@
-"""The quick form runs as told, its trials are SVC2004's, and its figures are those of slow counts."""
+"""The quick form runs as told; its trials are SVC2004's, its figures those of slow counts."""
 
 from collections import Counter
 from collections.abc import Callable

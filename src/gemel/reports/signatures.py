@@ -169,7 +169,9 @@ def draw_curves(
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
     axes.set(xlabel="skilled forgeries accepted, %", ylabel="genuine signatures refused, %")
-    axes.set_title(f"Unseen signers, one threshold, mean of {len(next(iter(ways.values())))} draws")
+    count = len(next(iter(ways.values())))
+    over = f", mean of {count} draws" if count > 1 else ""
+    axes.set_title(f"Unseen signers, one threshold{over}")
     axes.grid(visible=True, which="both", alpha=0.25)
     axes.legend(fontsize=8, loc="lower left")
     return canvas
