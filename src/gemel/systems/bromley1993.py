@@ -263,9 +263,9 @@ def reproduce(request: Request) -> Table:
         tuple(found),
         rows(found, request.seed),
         (
-            f"Means over {len(draws)} draw{'s' * (len(draws) > 1)} of ten unseen signers (the first "
-            "two, the next two and so on share none), "
-            f"intervals by a bootstrap over the twenty signers who are tested; settings were "
+            f"Means over draws of ten unseen signers: {len(draws)}. The first two, the next two and "
+            "so on share none. Intervals are a bootstrap over the twenty signers who are tested; "
+            "settings were "
             f"chosen on {len(CHOSEN_ON)} others. Five references of a first session; asked are ten "
             "genuine signatures of a later one, twenty skilled forgeries, and twenty genuine "
             "signatures of other test signers.",
