@@ -263,10 +263,10 @@ def reproduce(request: Request) -> Table:
         tuple(found),
         rows(found, request.seed),
         (
-            f"Means over draws of ten unseen signers: {len(draws)}. The first two, the next two and "
+            f"Means over {len(draws)} draws of ten unseen signers; the first two, the next two and "
             "so on share none. Intervals are a bootstrap over the twenty signers who are tested; "
-            "settings were "
-            f"chosen on {len(CHOSEN_ON)} others. Five references of a first session; asked are ten "
+            f"settings were chosen on {len(CHOSEN_ON)} others. Five references of a first session "
+            "are enrolled; asked are ten "
             "genuine signatures of a later one, twenty skilled forgeries, and twenty genuine "
             "signatures of other test signers.",
             "One threshold: common to all signers of a draw. One each: the mean of the equal error "
