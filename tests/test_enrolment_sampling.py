@@ -133,7 +133,7 @@ def test_what_is_refused() -> None:
     items, own = make([3, 3], [2, 2])
     with pytest.raises(DataError, match=r"two or more subjects with 7 genuine items.*'s00' has 3"):
         EnrolmentPairs(items, own)
-    with pytest.raises(SettingsError, match="`references` 2 or more"):
+    with pytest.raises(SettingsError, match="`references` must be 2 or more"):
         EnrolmentPairs(items, own, references=1)
     with pytest.raises(SettingsError, match="add up to 1"):
         ForgeryPairs(items, own, shares=(0.5, 0.4, 0.2))

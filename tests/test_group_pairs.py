@@ -80,7 +80,7 @@ def test_follows_from_seed_and_step_alone() -> None:
     ("words", "said"),
     [
         ({"pairs": 7}, "even"),
-        ({"pairs": 0}, "even"),
+        ({"pairs": 0}, "`pairs` must be 2 or more"),
         ({"epoch": 0}, "epoch"),
         ({"seed": -1}, "seed"),
     ],

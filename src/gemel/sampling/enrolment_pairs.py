@@ -6,13 +6,13 @@ import numpy as np
 from jaxtyping import Bool
 from numpy.typing import NDArray
 
-from gemel.errors import SettingsError
 from gemel.items import Indices, Items
-from gemel.sampling.batches import STEP, PairBatch
+from gemel.sampling.batches import PairBatch
+from gemel.sampling.planning import Endless, check_at_least
 from gemel.sampling.subjects import Subject, another, subjects_of
 
 
-class EnrolmentPairs:
+class EnrolmentPairs(Endless):
     """For each of some subjects all pairs of its references, and each probe with each reference.
 
     A batch holds the subjects one after the other, as `losses.Enrolment` takes them: first the
@@ -52,34 +52,23 @@ class EnrolmentPairs:
         epoch: int = 100,
         seed: int = 0,
     ) -> None:
-        counts = (subjects, probes, forgeries + others, epoch)
-        if min(counts) < 1 or references < 2 or min(forgeries, others, seed) < 0:
-            raise SettingsError(
-                "`subjects`, `probes`, `epoch` and `forgeries` + `others` must be 1 or more, "
-                f"`references` 2 or more; got {subjects}, {probes}, {epoch}, {forgeries} + "
-                f"{others}, {references}"
-            )
+        for name, value, least in (
+            ("subjects", subjects, 1),
+            ("references", references, 2),
+            ("probes", probes, 1),
+            ("forgeries", forgeries, 0),
+            ("others", others, 0),
+            ("forgeries + others", forgeries + others, 1),
+        ):
+            check_at_least(name, value, least)
         self.subjects = subjects
         self.references = references
         self.probes = probes
         self.forgeries = forgeries
         self.others = others
-        self.seed = seed
-        self._epoch = epoch
+        super().__init__(epoch, seed)
         self._subjects = subjects_of(items, genuine, references + probes)
         self._sessions = np.zeros(len(items), dtype=np.int64) if sessions is None else sessions
-
-    def __repr__(self) -> str:
-        return (
-            f"EnrolmentPairs(subjects={self.subjects}, references={self.references}, "
-            f"probes={self.probes}, forgeries={self.forgeries}, others={self.others}, "
-            f"epoch={self._epoch}, seed={self.seed})"
-        )
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """As it was asked for."""
-        return self._epoch
 
     def batch(self, step: int) -> PairBatch:
         """The batch of training step `step`.
@@ -87,9 +76,7 @@ class EnrolmentPairs:
         Raises:
             SettingsError: `step` is below 0.
         """
-        if step < 0:
-            raise SettingsError(f"`step` must be 0 or more; got {step}")
-        generator = np.random.default_rng([self.seed, STEP, step])
+        generator = self._generator(step)
         chosen = np.resize(generator.permutation(len(self._subjects)), self.subjects)
         parts = [self._enrolment(int(at), generator) for at in chosen]
         left, right = np.concatenate([pairs for pairs, _ in parts]).T

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from gemel.errors import SettingsError
 from gemel.items import Indices, Items
-from gemel.sampling.batches import STEP, PairBatch
+from gemel.sampling.batches import PairBatch
+from gemel.sampling.planning import Endless, check_at_least
 from gemel.sampling.subjects import Subject, another, subjects_of
 
 
-class ForgeryPairs:
+class ForgeryPairs(Endless):
     """Pairs of which one item is always genuine; every subject comes as often as the others.
 
     Source: Bromley, Guyon, LeCun, Säckinger, Shah 1993: 50 % genuine with genuine, 40 % genuine
@@ -43,17 +44,12 @@ class ForgeryPairs:
         epoch: int = 100,
         seed: int = 0,
     ) -> None:
-        if pairs < 2 or epoch < 1 or seed < 0:
-            raise SettingsError(
-                f"`pairs` must be 2 or more, `epoch` 1 or more, `seed` 0 or more; got {pairs}, "
-                f"{epoch}, {seed}"
-            )
+        check_at_least("pairs", pairs, 2)
         if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
             raise SettingsError(f"`shares` must be three, of 0 or more, and add up to 1: {shares}")
         self.pairs = pairs
         self.shares = tuple(shares)
-        self.seed = seed
-        self._epoch = epoch
+        super().__init__(epoch, seed)
         self._subjects = subjects_of(items, genuine, 2)
         self._forged = [at for at, s in enumerate(self._subjects) if len(s.forged)]
         same, forged = (round(share * pairs) for share in self.shares[:2])
@@ -61,26 +57,13 @@ class ForgeryPairs:
             raise SettingsError(f"{items.name} has no forgeries: set shares=(0.5, 0, 0.5)")
         self._counts = (same, min(forged, pairs - same))
 
-    def __repr__(self) -> str:
-        return (
-            f"ForgeryPairs(pairs={self.pairs}, shares={self.shares}, epoch={self._epoch}, "
-            f"seed={self.seed})"
-        )
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """As it was asked for."""
-        return self._epoch
-
     def batch(self, step: int) -> PairBatch:
         """The batch of training step `step`.
 
         Raises:
             SettingsError: `step` is below 0.
         """
-        if step < 0:
-            raise SettingsError(f"`step` must be 0 or more; got {step}")
-        generator = np.random.default_rng([self.seed, STEP, step])
+        generator = self._generator(step)
         same, forged = self._counts
         everyone = np.arange(len(self._subjects))
         parts = (

@@ -4,10 +4,11 @@ import numpy as np
 
 from gemel.errors import DataError, SettingsError
 from gemel.items import Indices, Items, members_of_classes
-from gemel.sampling.batches import STEP, PairBatch
+from gemel.sampling.batches import PairBatch
+from gemel.sampling.planning import Endless, check_halves
 
 
-class GroupPairs:
+class GroupPairs(Endless):
     """Pairs of one group each, half of them same and half different, equally many of each group.
 
     A different pair shows two classes of one group, such as two characters of one alphabet, which
@@ -32,19 +33,13 @@ class GroupPairs:
     """
 
     def __init__(self, items: Items, *, pairs: int = 128, epoch: int = 100, seed: int = 0) -> None:
-        if pairs < 2 or pairs % 2:
-            raise SettingsError(f"`pairs` must be even, half same and half different; got {pairs}")
-        if epoch < 1 or seed < 0:
-            raise SettingsError(
-                f"`epoch` must be 1 or more and `seed` 0 or more; got {epoch} and {seed}"
-            )
+        check_halves(pairs)
         if items.groups is None:
             raise SettingsError(
                 f"{items.name} has no groups to draw pairs within: take sampling.BalancedPairs"
             )
         self.pairs = pairs
-        self.seed = seed
-        self._epoch = epoch
+        super().__init__(epoch, seed)
         classes = members_of_classes(items.class_ids)
         names = np.array(items.class_groups)
         grouped = [[classes[i] for i in np.flatnonzero(names == g)] for g in np.unique(names)]
@@ -55,23 +50,13 @@ class GroupPairs:
                 "within groups need that"
             )
 
-    def __repr__(self) -> str:
-        return f"GroupPairs(pairs={self.pairs}, epoch={self._epoch}, seed={self.seed})"
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """As it was asked for."""
-        return self._epoch
-
     def batch(self, step: int) -> PairBatch:
         """The batch of training step `step`.
 
         Raises:
             SettingsError: `step` is below 0.
         """
-        if step < 0:
-            raise SettingsError(f"`step` must be 0 or more; got {step}")
-        generator = np.random.default_rng([self.seed, STEP, step])
+        generator = self._generator(step)
         half = self.pairs // 2
         places = np.concatenate([self._deal(half, generator) for _ in range(2)])
         drawn = np.array(

@@ -9,17 +9,48 @@ import numpy as np
 from gemel.checks import check_classes, check_pairable
 from gemel.errors import DataError, SettingsError
 from gemel.items import Indices, Items, members_of_classes
+from gemel.sampling.batches import STEP
 
 Plan = TypeVar("Plan")
 
 
-class Planned(ABC, Generic[Plan]):
+class Seeded:
+    """Has a seed, and shows its settings."""
+
+    def __init__(self, seed: int) -> None:
+        check_at_least("seed", seed, 0)
+        self.seed = seed
+
+    def __repr__(self) -> str:
+        shown = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        settings = ", ".join(f"{key}={value}" for key, value in shown.items())
+        return f"{type(self).__name__}({settings})"
+
+
+class Endless(Seeded):
+    """Draws every batch by itself, for ever; an epoch is as long as it is asked for."""
+
+    def __init__(self, epoch: int, seed: int) -> None:
+        check_at_least("epoch", epoch, 1)
+        self.epoch = epoch
+        super().__init__(seed)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """As it was asked for."""
+        return self.epoch
+
+    def _generator(self, step: int) -> np.random.Generator:
+        """What the batch of `step` is drawn from."""
+        check_at_least("step", step, 0)
+        return np.random.default_rng([self.seed, STEP, step])
+
+
+class Planned(Seeded, ABC, Generic[Plan]):
     """Keeps the plan of the epoch that was asked for last."""
 
     def __init__(self, seed: int) -> None:
-        if seed < 0:
-            raise SettingsError(f"`seed` must be 0 or more; got {seed}")
-        self.seed = seed
+        super().__init__(seed)
         self._current: tuple[int, Plan] | None = None
 
     @property
@@ -30,15 +61,9 @@ class Planned(ABC, Generic[Plan]):
     @abstractmethod
     def _plan(self, epoch: int) -> Plan: ...
 
-    def __repr__(self) -> str:
-        shown = {key: value for key, value in vars(self).items() if not key.startswith("_")}
-        settings = ", ".join(f"{key}={value}" for key, value in shown.items())
-        return f"{type(self).__name__}({settings})"
-
     def _place(self, step: int) -> tuple[Plan, int]:
         """The plan of the epoch that `step` is in, and the step's place in that epoch."""
-        if step < 0:
-            raise SettingsError(f"`step` must be 0 or more; got {step}")
+        check_at_least("step", step, 0)
         epoch, place = divmod(step, self.steps_per_epoch)
         if self._current is None or self._current[0] != epoch:
             self._current = (epoch, self._plan(epoch))
