@@ -81,7 +81,7 @@ class DTW(Metric):
 
     def _frames(self, values: Float[Tensor, "batch dim"]) -> Sequences:
         self._check(values.shape[1])
-        return wide(values).reshape(len(values), -1, self.channels)
+        return wide(values).reshape(len(values), values.shape[1] // self.channels, self.channels)
 
     def _check(self, dim: int) -> None:
         if dim % self.channels:
