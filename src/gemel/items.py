@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import DataError, Problem, SettingsError
 
-Kind = Literal["images", "numbers", "pens"]
+Kind = str
+"""What items are: "images", "numbers", "pens", or any other word that an input of yours takes."""
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 Indices = NDArray[np.int64]
@@ -27,11 +28,12 @@ class Items:
 
     Attributes:
         values: N raw items. Images: paths, open pictures, or uint8 arrays [H, W] or [H, W, C].
-            Numbers: one array [N, F], or N rows [F].
+            Numbers: one array [N, F], or N rows [F]. Pens: whatever `data.read_pen` reads. Of a
+            kind of your own: whatever your input reads.
         labels: [N] texts, the class or identity of each item.
         groups: [N] texts or None: what the classes belong to (an alphabet, a site, a family).
             All items of one class belong to one group.
-        kind: what the values are: "images" or "numbers".
+        kind: what the values are; the model's input must take this kind.
         name: the split's name; it stands beside every figure.
         origins: N texts or None: where each item came from ("photos/ada/1.png",
             "items.csv row 7").
