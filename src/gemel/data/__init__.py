@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gemel.data.digits import digits
     from gemel.data.drawn import drawn
     from gemel.data.fetch import fetch
+    from gemel.data.file_kinds import FileKind
     from gemel.data.folder import folder
     from gemel.data.items_csv import items_csv
     from gemel.data.mnist import mnist
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gemel.data.turns import quarter_turns
 
 __all__ = [
+    "FileKind",
     "arrays",
     "digits",
     "drawn",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _FILES = {name: name for name in __all__} | {
+    "FileKind": "file_kinds",
     "lake_runs": "omniglot",
     "pair_arrays": "arrays",
     "quarter_turns": "turns",
