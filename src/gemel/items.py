@@ -150,6 +150,24 @@ class Items:
         first = _stratified(self.class_groups, fraction, generator)[self.class_ids]
         return self.take(first, f"{self.name}/train"), self.take(~first, f"{self.name}/unseen")
 
+    def split_groups(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Items", "Items"]:
+        """Two parts that share no group: about `fraction` of the groups, and the others.
+
+        Raises:
+            SettingsError: `fraction` is not between 0 and 1.
+            DataError: there are fewer than two groups.
+        """
+        _check_fraction(fraction)
+        names = np.unique([] if self.groups is None else self.groups)
+        if self.groups is None or len(names) < 2:
+            raise DataError(
+                f"{self.name} has {len(names)} groups; a split by group needs 2 or more: split by "
+                "class, split_classes()"
+            )
+        count = min(max(round(fraction * len(names)), 1), len(names) - 1)
+        first = np.isin(self.groups, np.random.default_rng(seed).permutation(names)[:count])
+        return self.take(first, f"{self.name}/train"), self.take(~first, f"{self.name}/unseen")
+
     def split_items(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Items", "Items"]:
         """Two parts that share classes but no item: about `fraction` of each class's items first.
 

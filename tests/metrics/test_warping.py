@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+import gemel
+from gemel import encoders, inputs
+from gemel.embedded import Embedded
 from gemel.errors import SettingsError
 from gemel.metrics import DTW, warping
 
@@ -169,3 +172,22 @@ def test_settings_make_it_again_and_wrong_ones_are_refused() -> None:
         with pytest.raises(SettingsError, match="embeddings of 10 numbers are no frames of 3"):
             use()
     DTW(5).build(10)
+
+
+def test_a_slow_distance_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    model = gemel.Siamese(inputs.Numbers(12), encoders.Dense(widths=(8,), dim=6), DTW(2))
+    embedded = Embedded(model, inputs.prepare(model.input, rng.normal(size=(5, 12))))
+    left, right = rng.integers(0, 5, 200), rng.integers(0, 5, 200)
+    measured: list[int] = []
+    plain = DTW.forward
+
+    def counted(self: DTW, u: Tensor, v: Tensor) -> Tensor:
+        measured.append(len(u))
+        return plain(self, u, v)
+
+    monkeypatch.setattr(DTW, "forward", counted)
+    found = embedded.distances(left, right)
+    assert sum(measured) <= 25
+    expected = embedded.to_all(np.arange(5))[left, right]
+    np.testing.assert_allclose(found, expected, atol=1e-6)

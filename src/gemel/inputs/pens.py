@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
+from PIL import Image
 from torch import Tensor
 
+from gemel.data.pen_picture import pen_picture
 from gemel.data.pens import Recording, read_pen
 from gemel.errors import SettingsError
 from gemel.items import Kind
@@ -74,6 +76,14 @@ class Pens:
         size = float(np.sqrt(np.mean(x**2 + y**2)))
         scale = 1.0 if size == 0 else size  # a dot stays a dot
         return np.stack([x / scale, y / scale, even, *rows[2:]]).astype(np.float32)
+
+    def portrait(self, value: Any, origin: str = "") -> Image.Image:
+        """What was written, in black on white.
+
+        Raises:
+            DataError: it is no pen recording that can be read.
+        """
+        return pen_picture(read_pen(value, origin))
 
     def learn(self, stored: Any) -> None:
         """Nothing: each recording is scaled by itself."""
