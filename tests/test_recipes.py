@@ -235,7 +235,7 @@ def test_what_does_not_go_with_pens_is_refused() -> None:
         choose(pens(), size=28)
     with pytest.raises(SettingsError, match="no joint comparer of pen recordings"):
         choose(pens(), comparer="joint")
-    with pytest.raises(SettingsError, match="DTW keeps every moment .* leave dim out"):
+    with pytest.raises(SettingsError, match=r"DTW keeps every moment .* leave dim out"):
         choose(pens(), metric=metrics.DTW(10), dim=3)
 
 

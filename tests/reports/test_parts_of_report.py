@@ -168,9 +168,8 @@ class TestPortraits:
         picture = np.zeros((60, 300, 3), dtype=np.uint8)
         picture[..., 0] = 200
         items = Items([picture, picture], np.array(["a", "b"]))
-        source = str(
-            parsed(Portraits(items, inputs.Images()).of(0, "left")).find("img")[0].attributes["src"]
-        )
+        drawn = Portraits(items, inputs.Images()).of(0, "left")
+        source = str(parsed(drawn).find("img")[0].attributes["src"])
         kind, code = source.split(";base64,")
         assert kind == "data:image/jpeg"
         shown = np.asarray(Image.open(BytesIO(base64.b64decode(code))))
@@ -204,11 +203,11 @@ class TestPortraits:
         assert portraits.are_pictures("left")
 
     def test_what_cannot_be_portrayed_is_told_by_name(self) -> None:
-        class Sound:
-            kind, dtype, shape = "sounds", "float32", (3,)
+        class Sounds(inputs.Numbers):
+            kind = "sounds"
 
         items = Items([1, 2], np.array(["a", "b"]), kind="sounds", origins=["a.wav", "b.wav"])
-        portraits = Portraits(items, Sound())  # type: ignore[arg-type]
+        portraits = Portraits(items, Sounds(3))
         assert parsed(portraits.named(1, "left")).text == "bb.wav"
         assert not portraits.are_pictures("left")
 
