@@ -35,8 +35,8 @@ def hold_out(
         except DataError:  # one identity, or a part without one of the kinds
             return hold_out_items(train, share, seed)
     if round(len(train.classes) * share) >= 2:
-        groups = set(train.class_groups)
-        twos = len(groups) > 1 and len(train.classes) <= 2 * len(groups)
+        groups = len(set(train.class_groups))
+        twos = 1 < groups < len(train.classes) <= 2 * groups
         split = train.split_groups if twos else train.split_classes
         kept, held = split(1 - share, seed=seed)
         if (np.bincount(held.class_ids) >= 2).sum() >= 2:
