@@ -7,6 +7,9 @@ from types import ModuleType
 
 import pytest
 
+from gemel import inputs
+from gemel.errors import BadItemsError
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -30,6 +33,21 @@ def test_one_shot() -> None:
 
 def test_own_encoder() -> None:
     assert load("own_encoder").main(steps=80) > 0.3  # chance is 0.2
+
+
+def test_own_kind() -> None:
+    assert load("own_kind").main(steps=60) > 0.9
+
+
+def test_own_kind_refuses_what_is_no_sound(tmp_path: Path) -> None:
+    """All at once, as files of gemel's own kinds are."""
+    example = load("own_kind")
+    birds = example.make_calls(tmp_path, range(2))
+    (tmp_path / "bird00" / "0.wav").write_bytes(b"no sound")
+    (tmp_path / "bird01" / "1.wav").write_bytes(b"RIFF")
+    with pytest.raises(BadItemsError) as caught:
+        inputs.read_items(example.Sounds(), birds)
+    assert [Path(problem.where).name for problem in caught.value.problems] == ["0.wav", "1.wav"]
 
 
 def test_wine() -> None:

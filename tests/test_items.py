@@ -544,3 +544,29 @@ class TestJoin:
         ]
         with pytest.raises(DataError, match="class 'x' is in group 'g' and, at h item 0"):
             _ = join(parts, "whole").class_groups
+
+
+class TestSplitGroups:
+    def made(self, sizes: list[int]) -> Items:
+        groups = np.repeat([f"g{i}" for i in range(len(sizes))], sizes)
+        labels = np.array([f"{group}/{i}" for i, group in enumerate(groups)])
+        return Items(np.zeros((len(labels), 1)), labels, groups, kind="numbers")
+
+    @pytest.mark.parametrize(("fraction", "count"), [(0.8, 4), (0.5, 2), (0.01, 1), (0.99, 4)])
+    def test_whole_groups_go_to_either_part(self, fraction: float, count: int) -> None:
+        items = self.made([3, 1, 4, 2, 5])
+        first, rest = items.split_groups(fraction, seed=1)
+        taken = [set(part.groups.tolist()) for part in (first, rest)]
+        assert len(taken[0]) == count
+        assert taken[0].isdisjoint(taken[1])
+        assert len(first) + len(rest) == len(items)
+        assert first.labels.tolist() == items.split_groups(fraction, seed=1)[0].labels.tolist()
+        others = {tuple(items.split_groups(fraction, seed=s)[0].groups.tolist()) for s in range(9)}
+        assert len(others) > 1
+
+    def test_one_group_or_none_is_refused(self) -> None:
+        for items in (self.made([4]), Items(np.zeros((2, 1)), np.array(["a", "b"]))):
+            with pytest.raises(DataError, match="a split by group needs 2 or more"):
+                items.split_groups()
+        with pytest.raises(SettingsError, match="`fraction` must lie between 0 and 1"):
+            self.made([1, 1]).split_groups(1.0)

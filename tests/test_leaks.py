@@ -263,3 +263,22 @@ class TestSides:
             SettingsError, match="train holds images and numbers and items images; two"
         ):
             find_leaks(first, items(photos[:2]))
+
+
+def test_pens_and_kinds_of_one_s_own() -> None:
+    rng = np.random.default_rng(0)
+    pens = [
+        np.column_stack([rng.normal(size=(20, 2)).cumsum(0), 10.0 * np.arange(20)])
+        for _ in range(6)
+    ]
+    first, second = (
+        Items(values, np.array(labels), kind="pens", name=name)
+        for values, labels, name in (
+            (pens[:4], list("aabb"), "train"),
+            ([pens[4], pens[2].copy()], list("cc"), "test"),
+        )
+    )
+    assert find_leaks(first, second).same.tolist() == [[2, 1]]
+    sounds = Items([[1.0], [2.0]], np.array(["a", "b"]), kind="sounds")
+    with pytest.raises(SettingsError, match="give `input`, which reads sounds"):
+        find_leaks(sounds, sounds)

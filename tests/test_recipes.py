@@ -164,3 +164,82 @@ def test_codes_trained_by_the_recipe_do_not_become_one(symbols: Items) -> None:
     fit(model, symbols, loss=recipe.loss, validation=None, steps=30)
     codes = model.codes(symbols).numpy()
     assert len(np.unique(codes, axis=0)) > len(symbols) / 4
+
+
+def pens(count: int = 8) -> Items:
+    """Made-up writing of two people, in turn."""
+    rng = np.random.default_rng(0)
+    values = [
+        np.column_stack([rng.normal(size=(30, 2)).cumsum(0), 10.0 * np.arange(30)])
+        for _ in range(count)
+    ]
+    return Items(values, np.array(["ada", "bob"] * (count // 2)), kind="pens")
+
+
+def test_pens_are_warped() -> None:
+    recipe = choose(pens())
+    assert isinstance(recipe.input, inputs.Pens)
+    assert isinstance(recipe.encoder, encoders.AlignedTDNN)
+    assert isinstance(recipe.metric, metrics.DTW)
+    assert isinstance(recipe.loss, losses.PairCrossEntropy)
+    assert recipe.loss.threshold.requires_grad
+    assert isinstance(recipe.augment, inputs.PenWarp)
+    assert recipe.reasons["batches"].startswith("BalancedPairs(")
+    done = fit(
+        Siamese(recipe.input, recipe.encoder, recipe.metric),
+        pens(),
+        loss=recipe.loss,
+        augment=recipe.augment,
+        validation=None,
+        steps=2,
+    )
+    assert done.steps == 2
+    assert choose(pens(), augment=False).augment is None
+    assert (
+        choose(pens(), comparer="pseudo-twin").reasons["encoder"]
+        == "Sides(AlignedTDNN, AlignedTDNN)"
+    )
+
+
+def test_pens_with_another_metric_or_length_get_one_embedding_of_the_whole() -> None:
+    for settings in (
+        {"metric": metrics.Cosine()},
+        {"dim": 20},
+        {"dim": 20, "metric": metrics.Hamming()},
+    ):
+        recipe = choose(pens(), **settings)
+        assert isinstance(recipe.encoder, encoders.DilatedTDNN)
+        assert recipe.encoder.dim == settings.get("dim", 64)
+        assert recipe.encoder.balanced == isinstance(recipe.metric, metrics.Hamming)
+    assert isinstance(choose(pens(), dim=20).metric, metrics.Cosine)
+    assert isinstance(choose(pens(), encoder=encoders.TDNN()).metric, metrics.Cosine)
+
+
+def test_pairs_of_pens_and_pictures_make_a_half_twin(symbols: Items) -> None:
+    written = pens()
+    pairs = Pairs(
+        [*written.values, *symbols.values[:8]],
+        np.arange(8),
+        np.arange(8, 16),
+        np.arange(8) % 2 == 0,
+        kind="pens",
+        right_kind="images",
+    )
+    recipe = choose(pairs)
+    assert recipe.reasons["encoder"] == "Sides(DilatedTDNN, Conv)"
+    assert isinstance(recipe.metric, metrics.Cosine)
+
+
+def test_what_does_not_go_with_pens_is_refused() -> None:
+    with pytest.raises(SettingsError, match="holds pens; size and channels are for images"):
+        choose(pens(), size=28)
+    with pytest.raises(SettingsError, match="no joint comparer of pen recordings"):
+        choose(pens(), comparer="joint")
+    with pytest.raises(SettingsError, match=r"DTW keeps every moment .* leave dim out"):
+        choose(pens(), metric=metrics.DTW(10), dim=3)
+
+
+def test_there_is_no_recipe_for_a_kind_of_one_s_own() -> None:
+    sounds = Items([1, 2, 3, 4], np.array(list("aabb")), kind="sounds")
+    with pytest.raises(SettingsError, match="holds sounds, for which there is no recipe: make a m"):
+        choose(sounds)

@@ -39,6 +39,11 @@ class Embedded:
 
     def distances(self, left: Indices, right: Indices) -> NDArray[np.float32]:
         """[M] from each item of `left` [M] to the item of `right` [M] in the same place."""
+        if self.model.metric.slow:
+            count = len(self.prepared)
+            once, place = np.unique(left * count + right, return_inverse=True)
+            if len(once) < len(left):
+                return self.distances(once // count, once % count)[place]
         places = self.prepared.rows("left", left), self.prepared.rows("right", right)
         joint = self.model.is_joint
         measure, step = (self._joint, JOINT_AT_ONCE) if joint else (self._measured, AT_ONCE)

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import DataError, Problem, SettingsError
 
-Kind = Literal["images", "numbers", "pens"]
+Kind = str
+"""What items are: "images", "numbers", "pens", or any other word that an input of yours takes."""
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 Indices = NDArray[np.int64]
@@ -27,11 +28,12 @@ class Items:
 
     Attributes:
         values: N raw items. Images: paths, open pictures, or uint8 arrays [H, W] or [H, W, C].
-            Numbers: one array [N, F], or N rows [F].
+            Numbers: one array [N, F], or N rows [F]. Pens: whatever `data.read_pen` reads. Of a
+            kind of your own: whatever your input reads.
         labels: [N] texts, the class or identity of each item.
         groups: [N] texts or None: what the classes belong to (an alphabet, a site, a family).
             All items of one class belong to one group.
-        kind: what the values are: "images" or "numbers".
+        kind: what the values are; the model's input must take this kind.
         name: the split's name; it stands beside every figure.
         origins: N texts or None: where each item came from ("photos/ada/1.png",
             "items.csv row 7").
@@ -146,6 +148,24 @@ class Items:
             )
         generator = np.random.default_rng(seed)
         first = _stratified(self.class_groups, fraction, generator)[self.class_ids]
+        return self.take(first, f"{self.name}/train"), self.take(~first, f"{self.name}/unseen")
+
+    def split_groups(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Items", "Items"]:
+        """Two parts that share no group: about `fraction` of the groups, and the others.
+
+        Raises:
+            SettingsError: `fraction` is not between 0 and 1.
+            DataError: there are fewer than two groups.
+        """
+        _check_fraction(fraction)
+        names = np.unique([] if self.groups is None else self.groups)
+        if self.groups is None or len(names) < 2:
+            raise DataError(
+                f"{self.name} has {len(names)} groups; a split by group needs 2 or more: split by "
+                "class, split_classes()"
+            )
+        count = min(max(round(fraction * len(names)), 1), len(names) - 1)
+        first = np.isin(self.groups, np.random.default_rng(seed).permutation(names)[:count])
         return self.take(first, f"{self.name}/train"), self.take(~first, f"{self.name}/unseen")
 
     def split_items(self, fraction: float = 0.8, *, seed: int = 0) -> tuple["Items", "Items"]:

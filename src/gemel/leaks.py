@@ -16,7 +16,17 @@ from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 
 from gemel.errors import EvaluationError, SettingsError
-from gemel.inputs import AnyInput, AnyPrepared, Images, Input, Numbers, Prepared, Sides, read_items
+from gemel.inputs import (
+    AnyInput,
+    AnyPrepared,
+    Images,
+    Input,
+    Numbers,
+    Pens,
+    Prepared,
+    Sides,
+    read_items,
+)
 from gemel.items import SIDES, Indices, Items, Kind, Pairs, Side
 
 Digests = Int[NDArray[np.int64], "_"]
@@ -80,11 +90,12 @@ def find_leaks(
         first: one split.
         second: another; for tables of pairs, the items on both sides of all pairs count.
         input: how items are read, such as `model.input`. Default: images at 32 x 32 grey pixels,
-            numbers as float32.
+            numbers as float32, pens as trajectories.
 
     Raises:
         BadItemsError: items that cannot be read.
-        SettingsError: the splits are of different kinds.
+        SettingsError: the splits are of different kinds, or of a kind of a user's own and
+            `input` is not given.
     """
     kinds = [tuple(data.kind_of(side) for side in SIDES) for data in (first, second)]
     if kinds[0] != kinds[1]:
@@ -222,7 +233,13 @@ def _reader(data: Items | Pairs) -> AnyInput:
 
 
 def _reader_of(kind: Kind, values: Sequence[Any] | NDArray[Any]) -> Input:
-    return Images(SIDE, channels=1) if kind == "images" else Numbers(len(values[0]))
+    if kind == "images":
+        return Images(SIDE, channels=1)
+    if kind == "pens":
+        return Pens()
+    if kind == "numbers":
+        return Numbers(len(values[0]))
+    raise SettingsError(f"give `input`, which reads {kind}, such as model.input")
 
 
 def _on(side: Side, prepared: AnyPrepared) -> tuple[Prepared, Indices]:

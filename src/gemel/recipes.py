@@ -11,13 +11,15 @@ from torch import nn
 
 from gemel import encoders, inputs, metrics
 from gemel.data.pictures import read_picture
+from gemel.encoders.pen_features import MODERN
 from gemel.errors import DataError, SettingsError
 from gemel.items import SIDES, Indices, Items, Pairs, Side
 from gemel.training.objective import Loss, default_loss, default_sampler
 from gemel.training.step import Augment, Warp
 
 LOOKED_AT = 64
-TWO_KINDS_DIM = 64  # of both embeddings where images meet numbers
+TWO_KINDS_DIM = 64  # of both embeddings where items of two kinds meet
+PEN_POINTS = 128
 Comparer = Literal["twin", "pseudo-twin", "joint"]
 
 
@@ -90,8 +92,8 @@ def choose(
     Pairs whose sides are of two kinds make a half-twin, with an encoder for each.
 
     Raises:
-        SettingsError: `size` or `channels` is given for numbers, or settings contradict the
-            comparer.
+        SettingsError: `size` or `channels` is given for what are no images, settings contradict
+            the comparer, or there is no recipe for the kind of the items.
         BadItemsError: a class has one item only, unless `lone_classes`.
         DataError: none of the pictures can be read.
     """
@@ -99,11 +101,12 @@ def choose(
     joint = comparer == "joint"
     _check_comparer(comparer, metric, encoder, dim, two_kinds=two_kinds)
     length = 1 if joint else TWO_KINDS_DIM if two_kinds and dim is None else dim
-    sides = [
-        _choose_side(data, side, size, channels, length, augment=augment, seed=seed)
-        for side in (SIDES if two_kinds else SIDES[:1])
-    ]
-    metric = metrics.NoMetric() if joint else metric if metric is not None else metrics.Cosine()
+    if metric is None:
+        metric = default_metric(data, joint=joint, with_encoder=encoder is None and dim is None)
+    asked = _Asked(
+        size=size, channels=channels, dim=length, metric=metric, augment=augment, seed=seed
+    )
+    sides = [_choose_side(data, side, asked) for side in (SIDES if two_kinds else SIDES[:1])]
     networks = [side.encoder if encoder is None else encoder for side in sides]
     if encoder is None and isinstance(metric, metrics.CodeMetric):
         _balance(networks)
@@ -121,6 +124,25 @@ def choose(
         reasons=reasons,
     )
     return _with_reasons(recipe)
+
+
+def default_metric(
+    data: Items | Pairs, *, joint: bool = False, with_encoder: bool = True
+) -> metrics.Metric:
+    """The metric for `data` where none is asked for.
+
+    Dynamic time warping for pens, the cosine for others and for items of two kinds.
+
+    Args:
+        data: what is to be trained on.
+        joint: whether a joint comparer is asked for, which has none.
+        with_encoder: whether the recipe may choose encoder and dimension, as warping needs.
+    """
+    if joint:
+        return metrics.NoMetric()
+    if data.kind_of("left") == data.kind_of("right") == "pens" and with_encoder:
+        return metrics.DTW(len(MODERN))
+    return metrics.Cosine()
 
 
 def _two_kinds(data: Items | Pairs) -> bool:
@@ -157,7 +179,7 @@ def _check_comparer(
             "left and right items are of two kinds, which makes a half-twin with an encoder for "
             "each: leave the comparer and the encoder out"
         )
-    if comparer == "joint" and not (metric is None and dim is None):
+    if comparer == "joint" and not (isinstance(metric, metrics.NoMetric | None) and dim is None):
         raise SettingsError(
             "a joint comparer takes both items at once and has neither embeddings nor a metric: "
             "leave metric and dim out"
@@ -183,29 +205,57 @@ class _Side:
     reason: str
 
 
-def _choose_side(
-    data: Items | Pairs,
-    side: Side,
-    size: int | None,
-    channels: int | None,
-    dim: int | None,
-    *,
-    augment: bool,
-    seed: int,
-) -> _Side:
-    if data.kind_of(side) == "images":
-        seen = look(data, side, seed=seed)
-        images, reason = _image_input(seen, size, channels)
-        warp = _image_augment(seen) if augment else None
-        return _Side(images, _image_encoder(images.shape[-1], dim or 128), warp, reason)
-    if "images" not in (data.kind_of("left"), data.kind_of("right")) and (size or channels):
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What a user asked for that may bear on either side."""
+
+    size: int | None
+    channels: int | None
+    dim: int | None
+    metric: metrics.Metric
+    augment: bool
+    seed: int
+
+
+def _choose_side(data: Items | Pairs, side: Side, asked: _Asked) -> _Side:
+    kind = data.kind_of(side)
+    if kind == "images":
+        seen = look(data, side, seed=asked.seed)
+        images, reason = _image_input(seen, asked.size, asked.channels)
+        warp = _image_augment(seen) if asked.augment else None
+        return _Side(images, _image_encoder(images.shape[-1], asked.dim or 128), warp, reason)
+    if kind not in ("numbers", "pens"):
         raise SettingsError(
-            f"{data.name} holds numbers; size and channels are for images: leave them out"
+            f"{data.name} holds {kind}, for which there is no recipe: make a model of your own "
+            "parts, gemel.Siamese(input, encoder, metric), and train it with gemel.fit"
         )
+    neither = "images" not in (data.kind_of("left"), data.kind_of("right"))
+    if neither and (asked.size or asked.channels):
+        raise SettingsError(
+            f"{data.name} holds {kind}; size and channels are for images: leave them out"
+        )
+    if kind == "pens":
+        return _pen_side(asked)
     features = len(data.values[int(_items_of(data, side)[0])])
-    encoder = encoders.Dense(widths=(128, 128), dim=dim or 32)
+    encoder = encoders.Dense(widths=(128, 128), dim=asked.dim or 32)
     reason = f"{features} numbers an item, standardised"
     return _Side(inputs.Numbers(features), encoder, None, reason)
+
+
+def _pen_side(asked: _Asked) -> _Side:
+    """Few weights that keep time for warping, as few hands teach; else a network of many."""
+    if isinstance(asked.metric, metrics.NoMetric):
+        raise SettingsError("there is no joint comparer of pen recordings: take a twin")
+    encoder: nn.Module
+    if isinstance(asked.metric, metrics.DTW):
+        if asked.dim is not None:
+            raise SettingsError("DTW keeps every moment of a pen recording: leave dim out")
+        encoder = encoders.AlignedTDNN()
+    else:
+        encoder = encoders.DilatedTDNN(dim=asked.dim or 64)
+    reason = f"pen recordings at {PEN_POINTS} equal steps of time, scaled; long pauses cut short"
+    warp = inputs.PenWarp() if asked.augment else None
+    return _Side(inputs.Pens(PEN_POINTS), encoder, warp, reason)
 
 
 def _image_input(seen: Look, size: int | None, channels: int | None) -> tuple[inputs.Images, str]:
@@ -234,7 +284,7 @@ def _balance(networks: list[nn.Module]) -> None:
     """Make the bits of gemel's own encoders 1 as often as 0; without, all codes may become one."""
     own = encoders.Conv | encoders.Dense | encoders.Koch | encoders.LeNet | encoders.Residual
     for network in networks:
-        if isinstance(network, own):
+        if isinstance(network, own | encoders.DilatedTDNN):
             network.balanced = True
 
 

@@ -44,7 +44,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     "first",
     [
         "import gemel.data.folder",
-        "from gemel.data.folder import SUFFIXES",
+        "from gemel.data.folder import KNOWN",
         "import gemel.data.read",  # which imports the file folder.py
         "from gemel.data import folder",
         "import gemel.data; gemel.data.folder",

@@ -168,7 +168,8 @@ class TestPortraits:
         picture = np.zeros((60, 300, 3), dtype=np.uint8)
         picture[..., 0] = 200
         items = Items([picture, picture], np.array(["a", "b"]))
-        source = str(parsed(Portraits(items).of(0, "left")).find("img")[0].attributes["src"])
+        drawn = Portraits(items, inputs.Images()).of(0, "left")
+        source = str(parsed(drawn).find("img")[0].attributes["src"])
         kind, code = source.split(";base64,")
         assert kind == "data:image/jpeg"
         shown = np.asarray(Image.open(BytesIO(base64.b64decode(code))))
@@ -176,7 +177,7 @@ class TestPortraits:
         np.testing.assert_allclose(shown.mean((0, 1)), [200, 0, 0], atol=3)
 
     def test_grey_is_kept_to_the_bit(self, symbols: Items) -> None:
-        element = parsed(Portraits(symbols).of(3, "left")).find("img")[0]
+        element = parsed(Portraits(symbols, inputs.Images()).of(3, "left")).find("img")[0]
         code = str(element.attributes["src"]).split("data:image/png;base64,")[1]
         shown = np.asarray(Image.open(BytesIO(base64.b64decode(code))))
         np.testing.assert_array_equal(shown, symbols.values[3])
@@ -185,7 +186,30 @@ class TestPortraits:
     def test_long_rows_are_cut(self) -> None:
         values, same = np.arange(20.0).reshape(2, 10), np.array([True])
         pairs = Pairs(values, np.array([0]), np.array([1]), same, kind="numbers")
-        assert parsed(Portraits(pairs).of(0, "left")).text == "0, 1, 2, 3, 4, 5, … (10 numbers)"
+        assert (
+            parsed(Portraits(pairs, inputs.Numbers(10)).of(0, "left")).text
+            == "0, 1, 2, 3, 4, 5, … (10 numbers)"
+        )
+
+    def test_pens_are_drawn(self) -> None:
+        pen = np.array([[0, 0, 0], [10, 10, 10]], dtype=float)
+        items = Items([pen, pen], np.array(["a", "b"]), kind="pens")
+        portraits = Portraits(items, inputs.Pens())
+        code = str(parsed(portraits.of(1, "left")).find("img")[0].attributes["src"]).split(",")[1]
+        shown = np.asarray(Image.open(BytesIO(base64.b64decode(code))))
+        assert shown.shape == (SIDE, SIDE)
+        assert np.diagonal(shown)[8:-8].max() < 100
+        assert shown[:20, -20:].min() == 255
+        assert portraits.are_pictures("left")
+
+    def test_what_cannot_be_portrayed_is_told_by_name(self) -> None:
+        class Sounds(inputs.Numbers):
+            kind = "sounds"
+
+        items = Items([1, 2], np.array(["a", "b"]), kind="sounds", origins=["a.wav", "b.wav"])
+        portraits = Portraits(items, Sounds(3))
+        assert parsed(portraits.named(1, "left")).text == "bb.wav"
+        assert not portraits.are_pictures("left")
 
 
 class TestMap:

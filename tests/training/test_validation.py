@@ -27,6 +27,17 @@ def test_too_few_classes_hold_out_items_instead(symbols: Items) -> None:
     assert hold_out(symbols, 0.0, 0) == (symbols, None)
 
 
+def test_groups_of_two_classes_are_not_torn_apart() -> None:
+    labels = [f"s{n // 8}/{'forged' if n % 2 else 'genuine'}" for n in range(160)]
+    groups = [label.split("/")[0] for label in labels]
+    items = Items(np.zeros((160, 3)), np.array(labels), np.array(groups), kind="numbers")
+    kept, held = hold_out(items, 0.1, 0)
+    assert isinstance(held, Items)
+    assert len(held.classes) == 4
+    assert set(held.class_groups).isdisjoint(kept.class_groups)  # type: ignore[union-attr]
+    assert len(set(held.class_groups)) == 2
+
+
 def test_held_out_classes_can_be_paired() -> None:
     labels = np.array([f"c{i}" for i in range(30)] + ["c0"])
     items = Items(np.zeros((31, 4, 4), np.uint8), labels)

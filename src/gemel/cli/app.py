@@ -360,7 +360,7 @@ def calibrate(
 @app.command(context_settings=NEGATIVE)
 def compare(
     model: Model,
-    left: Annotated[str, typer.Argument(metavar="A", help="One item: an image, or numbers.")],
+    left: Annotated[str, typer.Argument(metavar="A", help="One item: a file, or numbers.")],
     right: Annotated[str, typer.Argument(metavar="B", help="The other.")],
     as_json: AsJson = False,
 ) -> None:
@@ -390,9 +390,7 @@ def compare(
 @app.command(context_settings=NEGATIVE)
 def embed(
     model: Model,
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILES", help="Images, or rows of numbers.")
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILES", help="Files, or rows of numbers.")],
     out: Annotated[
         Path, typer.Option(help="The .npz file to write: `vectors` (or `codes`) and `names`.")
     ],

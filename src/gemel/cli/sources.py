@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from gemel.items import Items, Pairs
 
 HELP = (
-    "A folder with a subfolder per class, a CSV of items (path,label[,group]), a CSV of pairs "
+    "A folder with a subfolder per class, of pictures or pen recordings, a CSV of items "
+    "(path,label[,group]), a CSV of pairs "
     "(left,right,same), a folder with Omniglot's or MNIST's files, or the word `digits` "
     "(scikit-learn's) or `drawn` (symbols drawn by code)."
 )

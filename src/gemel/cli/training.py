@@ -46,10 +46,10 @@ def run(request: Request) -> None:
         KeyboardInterrupt: passed on, after the model is written and the way on is printed.
     """
     from gemel.cli.sources import open_source
-    from gemel.metrics import CodeMetric, NoMetric
+    from gemel.metrics import CodeMetric
     from gemel.model import Siamese
     from gemel.parts import named_encoder, named_loss, named_metric
-    from gemel.recipes import choose
+    from gemel.recipes import choose, default_metric
     from gemel.training import fit
     from gemel.training.checkpoint import path_for
     from gemel.training.validation import hold_out, hold_out_items
@@ -61,7 +61,13 @@ def run(request: Request) -> None:
     part = hold_out_items if request.by_item else hold_out
     kept, held = part(data, request.validation, request.seed)
     joint = request.comparer == "joint"
-    metric = None if joint and request.metric is None else named_metric(request.metric or "cosine")
+    metric = (
+        named_metric(request.metric)
+        if request.metric is not None
+        else default_metric(
+            kept, joint=joint, with_encoder=request.encoder is None and request.dim is None
+        )
+    )
     recipe = choose(
         kept,
         size=request.size,
@@ -75,9 +81,7 @@ def run(request: Request) -> None:
         ),
         dim=request.dim,
         metric=metric,
-        loss=None
-        if request.loss is None
-        else named_loss(request.loss, request.margin, metric or NoMetric()),
+        loss=None if request.loss is None else named_loss(request.loss, request.margin, metric),
         comparer=request.comparer,
         augment=request.augment,
         lone_classes=request.skip_bad,

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from gemel.data.digits import digits
     from gemel.data.drawn import drawn
     from gemel.data.fetch import fetch
+    from gemel.data.file_kinds import FileKind
     from gemel.data.folder import folder
     from gemel.data.items_csv import items_csv
     from gemel.data.mnist import mnist
     from gemel.data.omniglot import lake_runs, omniglot
     from gemel.data.orl_faces import orl_faces
     from gemel.data.pairs_csv import pairs_csv
+    from gemel.data.pen_picture import pen_picture
     from gemel.data.pens import read_pen
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gemel.data.turns import quarter_turns
 
 __all__ = [
+    "FileKind",
     "arrays",
     "digits",
     "drawn",
@@ -38,6 +41,7 @@ __all__ = [
     "orl_faces",
     "pair_arrays",
     "pairs_csv",
+    "pen_picture",
     "quarter_turns",
     "read",
     "read_pen",
@@ -46,6 +50,7 @@ __all__ = [
 ]
 
 _FILES = {name: name for name in __all__} | {
+    "FileKind": "file_kinds",
     "lake_runs": "omniglot",
     "pair_arrays": "arrays",
     "quarter_turns": "turns",

@@ -1,4 +1,4 @@
-"""`folder`: pictures sorted into a folder per class."""
+"""`folder`: files sorted into a folder per class."""
 
 import hashlib
 import os
@@ -10,45 +10,54 @@ from pathlib import Path
 import numpy as np
 
 from gemel.checks import check_any, settle
+from gemel.data.file_kinds import KNOWN, FileKind, only_kind
 from gemel.data.files import file_fault
 from gemel.errors import DataError, Problem
 from gemel.items import Items
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-"""The ends of the file names that `folder` takes for pictures, in small or capital letters."""
 
 _LAYOUTS = "expected FOLDER/CLASS/FILE, or FOLDER/GROUP/CLASS/FILE throughout"
 
 
 def folder(
-    path: str | os.PathLike[str], *, skip_bad: bool = False, name: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    files: Sequence[FileKind] = KNOWN,
+    skip_bad: bool = False,
+    name: str | None = None,
 ) -> Items:
-    """The pictures under `path`, which has a folder per class; no picture is decoded yet.
+    """The files under `path`, which has a folder per class; none is decoded yet.
 
     `path/CLASS/FILE` gives the label "CLASS"; `path/GROUP/CLASS/FILE` gives the label
-    "GROUP/CLASS" and the group "GROUP". Files are taken by the end of their names (`SUFFIXES`);
-    others, and hidden files and folders, are passed over. The order is that of the names.
+    "GROUP/CLASS" and the group "GROUP". Files are taken by the end of their names: all pictures,
+    or all pen recordings. Others, and hidden files and folders, are passed over. The order is that
+    of the names.
 
     Args:
         path: the folder of folders.
+        files: the kinds of files to look for, of which one must be there; a kind of your own is
+            `[data.FileKind("sounds", "recording", (".wav",))]`.
         skip_bad: go on without bad files; they are listed in `skipped`.
         name: the name of the items; unless given, that of the folder.
 
     Raises:
-        DataError: there is no such folder, it has another layout, or no good picture.
-        BadItemsError: an empty class folder; a picture beside the class folders; an empty file, or
+        DataError: there is no such folder, it has another layout, files of two kinds, or no good
+            file.
+        BadItemsError: an empty class folder; a file beside the class folders; an empty file, or
             one that may not be read; the same bytes under two labels.
     """
     root = Path(path)
-    _check_root(root)
+    _check_root(root, files)
+    tree = _listed(root)
+    kind = only_kind((file for listing in tree for file in listing.files), files, str(root))
     problems: list[Problem] = []
-    files = _sound_files(_labelled_files(root, problems), problems)
+    found = _sound_files(_Walk(kind, files, problems).files_below(tree), kind, problems)
     items = Items(
-        values=[file.path for file in files],
-        labels=np.array([file.label for file in files], dtype=np.str_),
-        groups=np.array([file.group for file in files]) if files and files[0].group else None,
+        values=[file.path for file in found],
+        labels=np.array([file.label for file in found], dtype=np.str_),
+        groups=np.array([file.group for file in found]) if found and found[0].group else None,
+        kind=kind.kind,
         name=name if name is not None else root.resolve().name,
-        origins=[str(file.path) for file in files],
+        origins=[str(file.path) for file in found],
         skipped=settle(str(root), problems, skip_bad=skip_bad),
     )
     check_any(items)
@@ -68,27 +77,22 @@ class _Listing:
 
     path: Path
     folders: Sequence[Path]
-    pictures: Sequence[Path]
-    others: Sequence[Path]
-
-    def nothing(self) -> str:
-        """That no picture lies here, and what does instead."""
-        if not self.others:
-            return "an empty folder"
-        suffixes = Counter(other.suffix.lower() or "no suffix" for other in self.others)
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(suffixes.items()))
-        return f"no pictures in this folder, only files of other kinds ({kinds})"
+    files: Sequence[Path]
 
 
-def _check_root(root: Path) -> None:
+def _check_root(root: Path, kinds: Sequence[FileKind]) -> None:
     if root.is_dir():
         return
+    expected = f"expected a folder with a folder of {_plural(kinds)} per class"
     if root.exists():
         raise DataError(
-            f"{root} is a file; expected a folder with a folder of pictures per class. "
-            "A CSV is read by items_csv() or pairs_csv()"
+            f"{root} is a file; {expected}. A CSV is read by items_csv() or pairs_csv()"
         )
-    raise DataError(f"no folder {root}; expected a folder with a folder of pictures per class")
+    raise DataError(f"no folder {root}; {expected}")
+
+
+def _plural(kinds: Sequence[FileKind]) -> str:
+    return " or ".join(f"{kind.what}s" for kind in kinds)
 
 
 def _list(path: Path) -> _Listing:
@@ -98,72 +102,118 @@ def _list(path: Path) -> _Listing:
     except OSError as error:
         raise DataError(f"{path}: the folder cannot be listed: {error.strerror}") from error
     shown.sort(key=lambda entry: entry.name)
-    folders = [path / entry.name for entry in shown if entry.is_dir()]
-    files = [path / entry.name for entry in shown if not entry.is_dir()]
     return _Listing(
         path,
-        folders,
-        pictures=[file for file in files if file.suffix.lower() in SUFFIXES],
-        others=[file for file in files if file.suffix.lower() not in SUFFIXES],
+        folders=[path / entry.name for entry in shown if entry.is_dir()],
+        files=[path / entry.name for entry in shown if not entry.is_dir()],
     )
 
 
-def _labelled_files(root: Path, problems: list[Problem]) -> list[_File]:
+def _listed(root: Path) -> list[_Listing]:
+    """The folder, those in it, and those in them, each before what it holds."""
     top = _list(root)
-    if not top.folders:
-        found = f"{len(top.pictures)} pictures and no folders" if top.pictures else top.nothing()
-        raise DataError(
-            f"{root}: {_LAYOUTS}, got {found}; make a folder for each class "
-            f"and put its pictures ({', '.join(SUFFIXES)}) there"
+    tree = [top]
+    for folder in top.folders:
+        tree.append(_list(folder))
+        tree += [_list(inner) for inner in tree[-1].folders]
+    return tree
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Gathers the files of one kind from the listings of a tree; what is wrong goes to problems.
+
+    Attributes:
+        kind: the kind of the files.
+        sought: the kinds that would have done, for messages.
+        problems: what is wrong.
+    """
+
+    kind: FileKind
+    sought: Sequence[FileKind]
+    problems: list[Problem]
+
+    def files_below(self, tree: Sequence[_Listing]) -> list[_File]:
+        """The files of the tree, the root first."""
+        by_path = {listing.path: listing for listing in tree}
+        top = tree[0]
+        self._check_top(top)
+        listings = [by_path[path] for path in top.folders]
+        with_files = [listing for listing in listings if self._of_kind(listing)]
+        with_folders = [listing for listing in listings if listing.folders]
+        if with_files and with_folders:
+            raise DataError(
+                f"{top.path}: {_LAYOUTS}, got {self.kind.what}s in {with_files[0].path} "
+                f"and folders in {with_folders[0].path}; move them so that all lie equally deep"
+            )
+        if not with_folders:
+            return [file for listing in listings for file in self._class_files(listing, "")]
+        files = []
+        for listing in listings:
+            if not listing.folders:
+                self.problems.append(self._empty(listing))
+            for inner in listing.folders:
+                files += self._class_files(by_path[inner], listing.path.name)
+        return files
+
+    def _of_kind(self, listing: _Listing) -> list[Path]:
+        return [file for file in listing.files if self.kind.has(file)]
+
+    def _check_top(self, top: _Listing) -> None:
+        here = self._of_kind(top)
+        if not top.folders:
+            found = f"{len(here)} {self.kind.what}s and no folders" if here else self._nothing(top)
+            raise DataError(
+                f"{top.path}: {_LAYOUTS}, got {found}; make a folder for each class "
+                f"and put its {self._wanted()} there"
+            )
+        self.problems.extend(
+            Problem(
+                str(stray),
+                "lies beside the class folders",
+                "move it into the folder of its class",
+            )
+            for stray in here
+            if self.kind.holds(stray)
         )
-    problems += [
-        Problem(str(stray), "lies beside the class folders", "move it into the folder of its class")
-        for stray in top.pictures
-    ]
-    listings = [_list(inner) for inner in top.folders]
-    with_pictures = [listing for listing in listings if listing.pictures]
-    with_folders = [listing for listing in listings if listing.folders]
-    if with_pictures and with_folders:
-        raise DataError(
-            f"{root}: {_LAYOUTS}, got pictures in {with_pictures[0].path} "
-            f"and folders in {with_folders[0].path}; move them so that all lie equally deep"
+
+    def _class_files(self, listing: _Listing, group: str) -> list[_File]:
+        if listing.folders:
+            raise DataError(
+                f"{listing.folders[0]}: {_LAYOUTS}, got a folder below that; move its "
+                f"{self.kind.what}s up"
+            )
+        files = self._of_kind(listing)
+        if not files:
+            self.problems.append(self._empty(listing))
+        label = f"{group}/{listing.path.name}" if group else listing.path.name
+        return [_File(file, label, group) for file in files]
+
+    def _empty(self, listing: _Listing) -> Problem:
+        return Problem(
+            str(listing.path),
+            self._nothing(listing),
+            f"put {self._wanted()} there, or remove it",
         )
-    if not with_folders:
-        return [file for listing in listings for file in _class_files(listing, "", problems)]
-    files = []
-    for listing in listings:
-        group = listing.path.name
-        if not listing.folders:
-            problems.append(_empty(listing))
-        for inner in listing.folders:
-            files += _class_files(_list(inner), group, problems)
-    return files
+
+    def _wanted(self) -> str:
+        """What should lie in a folder: of the kind that is there, or of any."""
+        return " or ".join(f"{kind.what}s ({', '.join(kind.suffixes)})" for kind in self.sought)
+
+    def _nothing(self, listing: _Listing) -> str:
+        """That no file of the kind lies here, and what does instead."""
+        if not listing.files:
+            return "an empty folder"
+        suffixes = Counter(file.suffix.lower() or "no suffix" for file in listing.files)
+        others = ", ".join(f"{count} {suffix}" for suffix, count in sorted(suffixes.items()))
+        return f"no {self.kind.what}s in this folder, only files of other kinds ({others})"
 
 
-def _class_files(listing: _Listing, group: str, problems: list[Problem]) -> list[_File]:
-    if listing.folders:
-        raise DataError(
-            f"{listing.folders[0]}: {_LAYOUTS}, got a folder below that; move its pictures up"
-        )
-    if not listing.pictures:
-        problems.append(_empty(listing))
-    label = f"{group}/{listing.path.name}" if group else listing.path.name
-    return [_File(picture, label, group) for picture in listing.pictures]
-
-
-def _empty(listing: _Listing) -> Problem:
-    return Problem(
-        str(listing.path),
-        listing.nothing(),
-        f"put pictures there ({', '.join(SUFFIXES)}), or remove it",
-    )
-
-
-def _sound_files(files: Sequence[_File], problems: list[Problem]) -> list[_File]:
+def _sound_files(files: Sequence[_File], kind: FileKind, problems: list[Problem]) -> list[_File]:
     """The files that can be read and whose bytes stand under one label; the others are problems."""
     readable = []
     for file in files:
-        fault = file_fault(file.path)
+        fault = file_fault(file.path, kind.what)
         if fault is None:
             readable.append(file)
         else:
@@ -174,7 +224,7 @@ def _sound_files(files: Sequence[_File], problems: list[Problem]) -> list[_File]
             problems.append(
                 Problem(
                     str(file.path),
-                    f"the same picture as {torn[file].path}, which has another label",
+                    f"the same {kind.what} as {torn[file].path}, which has another label",
                     "remove it from the class where it does not belong",
                 )
             )

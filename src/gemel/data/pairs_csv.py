@@ -9,30 +9,37 @@ from pathlib import Path
 import numpy as np
 
 from gemel.checks import check_both_kinds, refuse_flipped, settle
+from gemel.data.file_kinds import KNOWN, FileKind
 from gemel.data.numbers import numbers_in
-from gemel.data.table import BadRows, Row, Table, none_left, picture_at, read_table
+from gemel.data.table import BadRows, Row, Table, file_at, kind_in, none_left, read_table
 from gemel.items import SIDES, Kind, Pairs, Side
 
 _EXPECTED = (
-    "left,right,same (paths of pictures, or cells of numbers such as '0.1 0.2'); "
+    "left,right,same (paths of pictures or pen recordings, or cells of numbers such as '0.1 0.2'); "
     "a side of numbers may be columns: left_1,...,left_F,right_1,...,right_F,same"
 )
 _SAME = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def pairs_csv(
-    path: str | os.PathLike[str], *, skip_bad: bool = False, name: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    files: Sequence[FileKind] = KNOWN,
+    skip_bad: bool = False,
+    name: str | None = None,
 ) -> Pairs:
-    """The pairs in the CSV at `path`, one a row below its header; no picture is decoded yet.
+    """The pairs in the CSV at `path`, one a row below its header; no file is decoded yet.
 
-    Each side is a column of paths of pictures, which start at the folder of the CSV unless they
-    are absolute, or of rows of numbers in one cell ("0.1 0.2 0.3"); or one column a number, as in
-    `left_1,...,left_F`. The two sides may differ, for a comparer with an encoder for each.
+    Each side is a column of paths, which start at the folder of the CSV unless they are absolute:
+    of pictures, or of pen recordings where most end as theirs do; or of rows of numbers in one
+    cell ("0.1 0.2 0.3"); or one column a number, as in `left_1,...,left_F`. The two sides may
+    differ, for a comparer with an encoder for each.
     `same` is true, yes or 1, or false, no or 0, in small or capital letters. Columns may stand
     in any order. Sides that are equal are one item.
 
     Args:
         path: the CSV, in UTF-8.
+        files: the kinds of files that there may be; see `folder`.
         skip_bad: go on without bad rows; they are listed in `skipped`.
         name: the name of the pairs; unless given, that of the file without its end.
 
@@ -40,16 +47,23 @@ def pairs_csv(
         DataError: the file is no such CSV; all its pairs are the same, or all different; or `same`
             seems to be the other way round, as three rows or more contradict others (an item
             differs from itself, or a is b, b is c, a is not c) and none does if read so.
-        BadItemsError: rows with more or fewer cells than the header, a picture that is missing,
-            `same` with another value, a number that is none or not finite, sides of other lengths
-            than most, the same row twice, rows that contradict each other.
+        BadItemsError: rows with more or fewer cells than the header, a file that is missing or of
+            another kind than most of its side, `same` with another value, a number that is none or
+            not finite, sides of other lengths than most, the same row twice, rows that contradict
+            each other.
     """
-    return pairs_of(read_table(path), skip_bad=skip_bad, name=name)
+    return pairs_of(read_table(path), files=files, skip_bad=skip_bad, name=name)
 
 
-def pairs_of(table: Table, *, skip_bad: bool = False, name: str | None = None) -> Pairs:
+def pairs_of(
+    table: Table,
+    *,
+    files: Sequence[FileKind] = KNOWN,
+    skip_bad: bool = False,
+    name: str | None = None,
+) -> Pairs:
     """The pairs in `table`, as `pairs_csv` reads them."""
-    readers = _readers(table)
+    readers = _readers(table, files)
     kind, right_kind = readers["left"].kind, readers["right"].kind
     bad = BadRows(table)
     found = [_pair(row, readers, bad) for row in table.rows]
@@ -107,22 +121,28 @@ class _Reader:
 
     table: Table
     side: Side
-    kind: Kind
     columns: tuple[str, ...]
+    files: Sequence[FileKind] = ()
+    file: FileKind | None = None  # None: numbers
+
+    @property
+    def kind(self) -> Kind:
+        return "numbers" if self.file is None else self.file.kind
 
     @classmethod
-    def of(cls, table: Table, side: Side) -> "_Reader":
+    def of(cls, table: Table, side: Side, files: Sequence[FileKind]) -> "_Reader":
         if side not in table.header:
             numbered = [name for name in table.header if name.startswith(f"{side}_")]
             wanted = tuple(f"{side}_{place}" for place in range(1, len(numbered) + 1))
-            return cls(table, side, "numbers", wanted)
+            return cls(table, side, wanted)
         numeric = sum(_is_numbers(row.cells[side]) for row in table.rows)
-        kind: Kind = "numbers" if 2 * numeric > len(table.rows) else "images"
-        return cls(table, side, kind, (side,))
+        if 2 * numeric > len(table.rows):
+            return cls(table, side, (side,))
+        return cls(table, side, (side,), files, kind_in(table, side, files))
 
     def __call__(self, row: Row) -> _Side:
-        if self.kind == "images":
-            return _picture_side(self.table, row, self.side)
+        if self.file is not None:
+            return self._file_side(row, self.file)
         cells: list[tuple[str, str]]
         if self.columns == (self.side,):
             cells = [(self.columns[0], text) for text in row.cells[self.side].split()]
@@ -130,10 +150,20 @@ class _Reader:
             cells = [(column, row.cells[column]) for column in self.columns]
         return _numbers_side(self.table, row, self.side, cells)
 
+    def _file_side(self, row: Row, kind: FileKind) -> _Side:
+        cell, where = row.cells[self.side], f"{self.table.where(row.number)} {self.side}"
+        if not cell:
+            remedy = f"give the path of a {kind.what}, or remove the row"
+            return _Side(Path(), None, where, ((f"{self.side} is empty", remedy),))
+        path, wrong = file_at(self.table, cell, kind, self.files)
+        if wrong is not None:
+            return _Side(path, None, where, (wrong,))
+        return _Side(path, path.resolve(), f"{path} ({where})")
 
-def _readers(table: Table) -> dict[Side, _Reader]:
+
+def _readers(table: Table, files: Sequence[FileKind]) -> dict[Side, _Reader]:
     """How both sides are read, by the header and the cells."""
-    readers: dict[Side, _Reader] = {side: _Reader.of(table, side) for side in SIDES}
+    readers: dict[Side, _Reader] = {side: _Reader.of(table, side, files) for side in SIDES}
     columns = [column for reader in readers.values() for column in reader.columns]
     both = all(reader.columns for reader in readers.values())
     if not both or set(table.header) != {"same", *columns}:
@@ -154,17 +184,6 @@ def _numbers_side(table: Table, row: Row, side: str, cells: Sequence[tuple[str, 
     remedy = "give numbers such as 0.5, or remove the row"
     faulty = ((what, remedy),) if what else ()
     return _Side(numbers, numbers, f"{table.where(row.number)} {side}", faulty, len(numbers))
-
-
-def _picture_side(table: Table, row: Row, side: str) -> _Side:
-    cell, where = row.cells[side], f"{table.where(row.number)} {side}"
-    if not cell:
-        fault = (f"{side} is empty", "give the path of a picture, or remove the row")
-        return _Side(Path(), None, where, (fault,))
-    path, wrong = picture_at(table, cell)
-    if wrong is not None:
-        return _Side(path, None, where, (wrong,))
-    return _Side(path, path.resolve(), f"{path} ({where})")
 
 
 def _pair(row: Row, readers: dict[Side, _Reader], bad: BadRows) -> _Pair:

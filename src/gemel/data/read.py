@@ -13,6 +13,8 @@ from gemel.items import Items, Pairs
 _OWN_READERS = (
     ("images_*.zip", "Omniglot's zips", "omniglot"),
     ("*-idx3-ubyte*", "MNIST's files", "mnist"),
+    ("[Tt]ask2.zip", "SVC2004's zip", "svc2004"),
+    ("[Uu]1[Ss]1.[Tt][Xx][Tt]", "SVC2004's files", "svc2004"),
 )
 
 

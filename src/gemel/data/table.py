@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gemel.data.file_kinds import FileKind, kind_among
 from gemel.data.files import file_fault
 from gemel.errors import DataError, Problem
 
@@ -118,10 +119,21 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     return Table(file, names, rows, ragged)
 
 
-def picture_at(table: Table, cell: str) -> tuple[Path, tuple[str, str] | None]:
+def kind_in(table: Table, column: str, files: Sequence[FileKind]) -> FileKind:
+    """The kind of file that most paths in a column name."""
+    return kind_among([Path(row.cells[column]) for row in table.rows], files)
+
+
+def file_at(
+    table: Table, cell: str, kind: FileKind, files: Sequence[FileKind]
+) -> tuple[Path, tuple[str, str] | None]:
     """The path in `cell`, taken from the folder of the CSV, and what is wrong with its file."""
     path = table.path.parent / cell
-    return path, file_fault(path)
+    other = next((each for each in files if each.has(path)), kind)
+    if other != kind:
+        fault = f"{path} is a {other.what} by its name, where most rows have {kind.what}s"
+        return path, (fault, "put items of two kinds into two files")
+    return path, file_fault(path, kind.what)
 
 
 def none_left(table: Table, problems: Sequence[Problem]) -> DataError:

@@ -104,7 +104,7 @@ def unit_size(row: Row) -> Row:
 def level(row: Row) -> Row:
     """Less the straight line that fits it best over the points."""
     centred = row - row.mean(dim=1, keepdim=True)
-    ramp = torch.linspace(-1, 1, row.shape[1]).to(row)
+    ramp = torch.linspace(-1, 1, row.shape[1], dtype=row.dtype, device=row.device)
     return centred - (centred @ ramp / ramp.square().sum())[:, None] * ramp
 
 

@@ -7,7 +7,7 @@ from gemel.inputs.numbers import Numbers
 from gemel.inputs.pen_warp import PenWarp
 from gemel.inputs.pens import Pens
 from gemel.inputs.prepared import Prepared, joined, prepare
-from gemel.inputs.protocol import Input
+from gemel.inputs.protocol import Input, Portrayed
 from gemel.inputs.reading import AnyPrepared, read_items
 from gemel.inputs.sides import AnyInput, PreparedSides, Sides, input_of
 
@@ -26,6 +26,7 @@ __all__ = [
     "Numbers",
     "PenWarp",
     "Pens",
+    "Portrayed",
     "Prepared",
     "PreparedSides",
     "Sides",

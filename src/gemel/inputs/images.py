@@ -110,6 +110,14 @@ class Images:
             pixels = 255 - pixels
         return _filled_up(np.ascontiguousarray(pixels), self.height, self.width)
 
+    def portrait(self, value: Any, origin: str = "") -> Image.Image:
+        """The whole picture, in its own colours.
+
+        Raises:
+            DataError: it is no picture that can be read.
+        """
+        return read_picture(value, origin)
+
     def learn(self, stored: Any) -> None:
         """Nothing: pixels need no statistics."""
 

@@ -65,7 +65,7 @@ class PenWarp:
 def _moved(knots: Float[Tensor, "batch 1 knots"], points: int) -> Float[Tensor, "batch points"]:
     """For each point the moment that it shows: from 0 to 1, never falling."""
     curve = F.interpolate(knots, size=points, mode="linear", align_corners=True)[:, 0]
-    even = torch.linspace(0, 1, points).to(knots)
+    even = torch.linspace(0, 1, points, dtype=knots.dtype, device=knots.device)
     moments = even + curve * (math.pi * even).sin()
     return moments.clamp(0, 1).cummax(dim=1).values
 

@@ -3,6 +3,7 @@
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from gemel.items import Kind
@@ -15,7 +16,9 @@ Stored = NDArray[Any]
 class Input(Protocol):
     """Turns raw items to tensors, the same way at training, test and serving.
 
-    `type(input)(**input.settings())` makes it again; the settings are JSON.
+    `type(input)(**input.settings())` makes it again; the settings are JSON. An input may have two
+    more members: `views(batch, count)`, mildly changed copies of a batch, for `Siamese(views=...)`;
+    and `portrait(value, origin)`, see `Portrayed`.
     """
 
     kind: Kind
@@ -44,3 +47,15 @@ class Input(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """The arguments that make this input again."""
+
+
+@runtime_checkable
+class Portrayed(Protocol):
+    """An input that can show an item to people."""
+
+    def portrait(self, value: Any, origin: str = "") -> Image.Image:
+        """A raw item as a picture, "L" or "RGB", of any size.
+
+        Raises:
+            DataError: it cannot be read; the message names `origin`.
+        """

@@ -49,13 +49,16 @@ def squared_matrix(
 class Metric(nn.Module, ABC):
     """The base of all metrics. Lower is more alike.
 
-    `least` is the least distance there can be: 0, but minus infinity where it is a logit.
+    `least` is the least distance there can be: 0, but minus infinity where it is a logit. `slow`
+    says that a distance takes far longer than to read its embeddings: then none is measured twice,
+    and training takes pairs.
 
     `type(metric)(**metric.settings())` and, where there are weights, `build(dim)` make an equal
     one but for the weights, which are in `state_dict()`.
     """
 
     least = 0.0
+    slow = False
 
     @abstractmethod
     def forward(

@@ -9,12 +9,12 @@ from torch import Tensor
 from gemel.errors import SettingsError
 from gemel.metrics.base import Metric, wide
 
-AT_ONCE = 2**23
+AT_ONCE = 2**22
 """Local distances that are kept at a time."""
 
 Sequences = Float[Tensor, "pairs frames channels"]
-Costs = Float[Tensor, "pairs frames frames"]
-Diagonals = Float[Tensor, "diagonals pairs steps"]
+Costs = Float[Tensor, "frames frames pairs"]
+Sums = Float[Tensor, "steps pairs"]
 Cells = Int[Tensor, "cells pairs"]
 
 
@@ -40,6 +40,8 @@ class DTW(Metric):
     Raises:
         SettingsError: `channels` is below 1 or, in `build`, no divisor of the embedding's length.
     """
+
+    slow = True
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -93,7 +95,7 @@ class DTW(Metric):
 
     def _frames(self, values: Float[Tensor, "batch dim"]) -> Sequences:
         self._check(values.shape[1])
-        return wide(values).reshape(len(values), -1, self.channels)
+        return wide(values).reshape(len(values), values.shape[1] // self.channels, self.channels)
 
     def _check(self, dim: int) -> None:
         if dim % self.channels:
@@ -108,48 +110,67 @@ class DTW(Metric):
 
 
 def _distance(a: Sequences, b: Sequences) -> Float[Tensor, " pairs"]:
-    with torch.no_grad():
-        costs = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
-        diagonals = accumulated(costs)
     whole = 2 * a.shape[1]
-    if not (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)):
-        return diagonals[-1][:, -1] / whole
-    i, j, weights = best_path(costs, diagonals)
+    wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
+    with torch.no_grad():
+        costs = local_distances(a, b)
+        sums = accumulated(costs, keep=wanted)
+    if not wanted:
+        return sums[-1][-1] / whole
+    i, j, weights = best_path(costs, sums)
     pair = torch.arange(len(a), device=a.device).expand_as(i)
     steps: Tensor = torch.linalg.vector_norm(a[pair, i] - b[pair, j], dim=2)  # [cells, pairs]
     return (steps * weights).sum(dim=0) / whole
 
 
-def accumulated(costs: Costs) -> list[Float[Tensor, "pairs steps"]]:
+def local_distances(a: Sequences, b: Sequences) -> Costs:
+    """The distance of each frame of the one from each of the other.
+
+    The pairs come last, so that the cells of an antidiagonal lie in rows, which is much faster.
+    """
+    left, right = a.permute(1, 2, 0).contiguous(), b.permute(1, 2, 0).contiguous()
+    costs = left.new_empty(len(left), len(right), len(a))
+    for frame, row in zip(left, costs, strict=True):
+        torch.sum((right - frame).square_(), dim=1, out=row)
+    return costs.sqrt_()
+
+
+def accumulated(costs: Costs, *, keep: bool) -> list[Sums]:
     """The least weighted sums to each cell, by antidiagonals.
 
     Returns:
-        For k = 0 to 2 T a tensor [pairs, T + 1]: at i the least sum of a path through i frames of
-        the one and k - i of the other sequence; infinity where there is none.
+        For k = 0 to 2 T a tensor [T + 1, pairs]: at i the least sum of a path through i frames of
+        the one and k - i of the other sequence; infinity where there is none. Unless they are to
+        be kept, the last two.
     """
-    pairs, frames = costs.shape[:2]
-    rows = torch.arange(frames, device=costs.device)
-    found = [costs.new_full((pairs, frames + 1), torch.inf) for _ in range(2 * frames + 1)]
-    found[0][:, 0] = 0
+    frames, _, pairs = costs.shape
+    flat = costs.view(-1, pairs)  # in which an antidiagonal is every (T - 1)-th row
+    start = costs.new_full((frames + 1, pairs), torch.inf)
+    start[0] = 0
+    found = [start, torch.full_like(start, torch.inf)]
     for k in range(2, 2 * frames + 1):
         low, high = max(1, k - frames), min(frames, k - 1)
-        i = rows[low - 1 : high]
-        cost = costs[:, i, k - 2 - i]
-        both = found[k - 2][:, low - 1 : high] + cost
-        one = torch.minimum(found[k - 1][:, low - 1 : high], found[k - 1][:, low : high + 1])
-        found[k][:, low : high + 1] = torch.minimum(both, one) + cost
+        first = (low - 1) * frames + k - low - 1
+        cost = flat[first : first + (high - low) * (frames - 1) + 1 : max(1, frames - 1)]
+        before = found[-1]
+        sums = torch.full_like(start, torch.inf)
+        own = sums[low : high + 1]
+        torch.minimum(before[low - 1 : high], before[low : high + 1], out=own)
+        torch.minimum(own, found[-2][low - 1 : high] + cost, out=own)
+        own += cost
+        found.append(sums)
+        if not keep:
+            del found[0]
     return found
 
 
-def best_path(
-    costs: Costs, sums: list[Float[Tensor, "pairs steps"]]
-) -> tuple[Cells, Cells, Float[Tensor, "cells pairs"]]:
+def best_path(costs: Costs, sums: list[Sums]) -> tuple[Cells, Cells, Float[Tensor, "cells pairs"]]:
     """The cells (i, j) of each pair's best path, from the last to the first, and their weights.
 
     Paths are of different lengths: what is left of the shorter ones has weight 0.
     """
-    pairs, frames = costs.shape[:2]
-    table = torch.stack(sums)  # [2 T + 1, pairs, T + 1]
+    frames, _, pairs = costs.shape
+    table = torch.stack(sums)  # [2 T + 1, T + 1, pairs]
     pair = torch.arange(pairs, device=costs.device)
     i = torch.full_like(pair, frames)
     k = torch.full_like(pair, 2 * frames)
@@ -157,8 +178,9 @@ def best_path(
     while bool((k > 0).any()):
         going = k > 0
         row, column = (i - 1).clamp(min=0), (k - i - 1).clamp(min=0)
-        both = table[(k - 2).clamp(min=0), pair, row] + costs[pair, row, column]
-        left, up = table[(k - 1).clamp(min=0), pair, row], table[(k - 1).clamp(min=0), pair, i]
+        both = table[(k - 2).clamp(min=0), row, pair] + costs[row, column, pair]
+        before = (k - 1).clamp(min=0)
+        left, up = table[before, row, pair], table[before, i, pair]
         diagonal = (both <= left) & (both <= up)
         first = ~diagonal & (left <= up)
         weights = torch.where(diagonal, 2.0, 1.0).to(costs) * going

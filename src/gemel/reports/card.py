@@ -74,8 +74,8 @@ def _kinds(model: Siamese) -> str:
     from gemel.items import SIDES
 
     kinds = dict.fromkeys(input_of(model.input, side).kind for side in SIDES)
-    words = {"images": "images", "numbers": "rows of numbers"}
-    return " and ".join(words[kind] for kind in kinds)
+    words = {"numbers": "rows of numbers", "pens": "pen recordings"}
+    return " and ".join(text(words.get(kind, kind)) for kind in kinds)
 
 
 def _use(model: Siamese, name: str) -> str:

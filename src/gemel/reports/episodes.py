@@ -82,7 +82,7 @@ def episodes_shown(embedded: Embedded, items: Items, asked: Asked, figure: Figur
             f"the report was asked for {len(episodes)} trials, {measured}, seed {asked.seed}; "
             f"measured was {figure}. Give `Asked` the settings that `evaluate` had"
         )
-    portraits = Portraits(items)
+    portraits = Portraits(items, embedded.model.input)
     drawn = [
         _episode(episodes, one, items, portraits)
         for one in chosen(answers(embedded, episodes, shots=asked.shots))
@@ -129,7 +129,7 @@ def _episode(episodes: Episodes, answer: Answer, items: Items, portraits: Portra
         tag(
             "ul",
             *references,
-            class_="ways" if items.kind == "images" else "ways words",
+            class_="ways" if portraits.are_pictures("right") else "ways words",
             aria_label="references",
         ),
         tag("p", f"{hidden} further references are not shown.", class_="soft") if hidden else EMPTY,

@@ -19,7 +19,7 @@ def worst(judged: Judged, *, same: bool, most: int = SHOWN) -> Indices:
 
 def mistakes(judged: Judged) -> Html:
     """Both kinds, each pair with what it is and how far apart it was found."""
-    portraits = Portraits(judged.data)
+    portraits = Portraits(judged.data, judged.embedded.model.input)
     threshold = judged.embedded.model.threshold
     parts = []
     for same, title, reading in (

@@ -1,4 +1,4 @@
-"""Items as a reader sees them: a small picture, or a few of its numbers."""
+"""Items as a reader sees them: a small picture, a few numbers, or where they came from."""
 
 import base64
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from gemel.data.pictures import read_picture
+from gemel.inputs import AnyInput, Portrayed, input_of
 from gemel.items import Items, Pairs, Side
 from gemel.reports.html import EMPTY, Html, name_of, plain_name, tag
 
@@ -23,16 +23,26 @@ class Portraits:
 
     Attributes:
         data: the items.
+        input: reads them; of what it cannot portray, and what are no numbers, nothing is shown.
     """
 
     data: Items | Pairs
+    input: AnyInput
+
+    def are_pictures(self, side: Side) -> bool:
+        """Whether items of a side are shown as pictures."""
+        return isinstance(input_of(self.input, side), Portrayed)
 
     def of(self, item: int, side: Side) -> Html:
         """The item as a picture, or the first of its numbers."""
-        if self.data.kind_of(side) == "images":
-            what = f"picture of {self._label(item) or self.data.origin(item)}"
-            source = _inline(read_picture(self.data.values[item], self.data.origin(item)))
-            return tag("img", src=source, alt=plain_name(what))
+        given, origin = input_of(self.input, side), self.data.origin(item)
+        if isinstance(given, Portrayed):
+            source = _inline(given.portrait(self.data.values[item], origin))
+            return tag(
+                "img", src=source, alt=plain_name(f"picture of {self._label(item) or origin}")
+            )
+        if given.kind != "numbers":
+            return EMPTY
         row = np.asarray(self.data.values[item], dtype=np.float64)
         first = ", ".join(f"{value:.3g}" for value in row[:MOST_NUMBERS])
         rest = f", … ({len(row)} numbers)" if len(row) > MOST_NUMBERS else ""
@@ -61,5 +71,5 @@ def _inline(picture: Image.Image) -> str:
     if small.mode == "L":
         small.save(out, "PNG", optimize=True)
         return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-    small.save(out, "JPEG", quality=QUALITY)
+    small.convert("RGB").save(out, "JPEG", quality=QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

@@ -39,7 +39,8 @@ Loss = Callable[..., Tensor]
 def default_loss(train: Items | Pairs, metric: Metric, dim: int) -> Loss:
     """A loss that trains what `metric` measures, its weights too, from what the data offers.
 
-    Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers. Else for
+    Cross-entropy where the distance is a logit, as with weighted L1 and joint comparers, and, with
+    a scale and a threshold that are learnt, where it is slow to compute, as with DTW. Else for
     items: supervised contrastive with the cosine, a triplet hinge with other metrics, with a margin
     of an eighth of the `dim` bits for Hamming distances, which training relaxes; for pairs:
     contrastive, with a margin of 0.5 for the cosine (distances go from 0 to 2), a quarter of the
@@ -47,6 +48,8 @@ def default_loss(train: Items | Pairs, metric: Metric, dim: int) -> Loss:
     """
     if isinstance(metric, LogitMetric):
         return PairCrossEntropy()
+    if metric.slow:  # losses of labelled items measure every pair of a batch
+        return PairCrossEntropy(learn=True)
     if isinstance(train, Pairs):
         if isinstance(metric, AsymmetricHamming):
             raise SettingsError(

@@ -23,6 +23,7 @@ def hold_out(
 ) -> tuple[Items | Pairs, Items | Pairs | None]:
     """The training part and a validation part of about `share`, by class.
 
+    Groups of two classes, such as what a signer wrote and forgeries of it, are not torn apart.
     Where that leaves fewer than two classes to validate on that have two items, or the identities
     of pairs cannot be parted, items of known classes are held out instead: see `hold_out_items`.
     """
@@ -34,7 +35,10 @@ def hold_out(
         except DataError:  # one identity, or a part without one of the kinds
             return hold_out_items(train, share, seed)
     if round(len(train.classes) * share) >= 2:
-        kept, held = train.split_classes(1 - share, seed=seed)
+        groups = len(set(train.class_groups))
+        twos = 1 < groups < len(train.classes) <= 2 * groups
+        split = train.split_groups if twos else train.split_classes
+        kept, held = split(1 - share, seed=seed)
         if (np.bincount(held.class_ids) >= 2).sum() >= 2:
             return kept, held
     return hold_out_items(train, share, seed)
