@@ -191,3 +191,20 @@ def test_a_slow_distance_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(measured) <= 25
     expected = embedded.to_all(np.arange(5))[left, right]
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_path_of_a_pair_is_told() -> None:
+    generator = torch.Generator().manual_seed(3)
+    u, v = torch.randn(2, 9 * 2, generator=generator)
+    metric = DTW(2)
+    i, j, apart = metric.aligned(u, v)
+    steps = list(zip(i.tolist(), j.tolist(), strict=True))
+    assert steps[0] == (0, 0)
+    assert steps[-1] == (8, 8)
+    total = 2 * float(apart[0])
+    for (a, b), (c, d), one in zip(steps, steps[1:], apart[1:].tolist(), strict=False):
+        assert (c - a, d - b) in ((0, 1), (1, 0), (1, 1))
+        total += (c - a + d - b) * one
+    assert total / 18 == pytest.approx(float(metric(u[None], v[None])), rel=1e-5)
+    frames = u.view(9, 2)[i] - v.view(9, 2)[j]
+    assert torch.allclose(apart, frames.norm(dim=1))

@@ -87,11 +87,11 @@ class DTW(Metric):
         """The best path of one pair, from its beginning: frames of u and v, and how far apart."""
         with torch.no_grad():
             a, b = self._frames(u[None]), self._frames(v[None])
-            costs = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
-            rows, columns, weights = best_path(costs, accumulated(costs))
+            costs = local_distances(a, b)
+            rows, columns, weights = best_path(costs, accumulated(costs, keep=True))
             kept = weights[:, 0] > 0
             i, j = rows[kept, 0].flip(0), columns[kept, 0].flip(0)
-        return i, j, costs[0, i, j]
+        return i, j, costs[i, j, 0]
 
     def _frames(self, values: Float[Tensor, "batch dim"]) -> Sequences:
         self._check(values.shape[1])
