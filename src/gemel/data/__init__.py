@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gemel.data.omniglot import lake_runs, omniglot
     from gemel.data.orl_faces import orl_faces
     from gemel.data.pairs_csv import pairs_csv
+    from gemel.data.pen_picture import pen_picture
     from gemel.data.pens import read_pen
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
@@ -38,6 +39,7 @@ __all__ = [
     "orl_faces",
     "pair_arrays",
     "pairs_csv",
+    "pen_picture",
     "quarter_turns",
     "read",
     "read_pen",

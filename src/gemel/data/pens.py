@@ -45,6 +45,7 @@ TICK = 0.001
 """Seconds between two points whose times are equal, or step back."""
 
 Column = Float[NDArray[np.float64], " points"]
+Ends = Float[NDArray[np.float64], " ends"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,7 +356,7 @@ def _lifted(points: _Points, ends: Sequence[int]) -> _Points:
     pause = points.t[at] - points.t[at - 1]
     edge = np.minimum(1000 * TICK, np.maximum(pause, 0) / 3)  # of the pause, in ms
 
-    def with_two(column: Column, last: Column, first: Column) -> Column:
+    def with_two(column: Column, last: Ends, first: Ends) -> NDArray[np.float64]:
         return np.insert(column, np.repeat(at, 2), np.stack([last, first], axis=1).ravel())
 
     none = np.zeros(len(at))
