@@ -1,13 +1,17 @@
 """The items themselves, as bytes that the model's input can read again."""
 
+import json
 import os
-from io import BytesIO
+from collections.abc import Mapping, Sequence
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gemel.data.files import file_fault
+from gemel.data.pen_picture import pen_picture
+from gemel.data.pens import Recording, as_array, read_pen
 from gemel.data.pictures import read_picture
 from gemel.errors import DataError
 from gemel.items import Kind
@@ -16,7 +20,9 @@ SIDE = 96  # pixels of a thumbnail's longer side
 
 
 def encoded(value: Any, kind: Kind, origin: str) -> bytes:
-    """An item as bytes: a picture's file as it is, anything else without loss.
+    """An item as bytes: a file as it is, anything else without loss.
+
+    Strokes are kept as JSON, other pen recordings that are no files as a CSV of points.
 
     Raises:
         DataError: it cannot be read.
@@ -29,26 +35,35 @@ def encoded(value: Any, kind: Kind, origin: str) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, str | os.PathLike):
-        fault = file_fault(Path(value))
+        fault = file_fault(Path(value), "pen recording" if kind == "pens" else "picture")
         if fault is not None:
             raise DataError(f"{origin}: {fault[0]}; {fault[1]}")
         return Path(value).read_bytes()
-    return _png(read_picture(value, origin))
+    if kind == "images":
+        return _png(read_picture(value, origin))
+    if isinstance(value, Sequence | Mapping):
+        try:
+            return json.dumps(value, default=float).encode()
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{origin}: expected strokes; got {value!r:.80}") from error
+    return _csv(read_pen(value, origin))
 
 
 def decoded(data: bytes, kind: Kind) -> Any:
-    """What a model's input reads: the bytes of a picture's file, or a row of numbers."""
+    """What a model's input reads: the bytes of a file, or a row of numbers."""
     return np.frombuffer(data, dtype="<f8") if kind == "numbers" else data
 
 
 def thumbnail(data: bytes, kind: Kind, origin: str) -> bytes | None:
-    """A small picture (PNG) of an encoded picture; None of numbers.
+    """A small picture (PNG) of an encoded picture or pen recording; None of numbers.
 
     Raises:
         DataError: it cannot be read.
     """
     if kind == "numbers":
         return None
+    if kind == "pens":
+        return _png(pen_picture(read_pen(data, origin), SIDE))
     picture = read_picture(data, origin)
     picture.thumbnail((SIDE, SIDE))
     return _png(picture)
@@ -58,3 +73,11 @@ def _png(picture: Any) -> bytes:
     file = BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+def _csv(recording: Recording) -> bytes:
+    """A CSV that `read_pen` reads as the same recording."""
+    file = StringIO()
+    header = "x,y,t,pressure,down"
+    np.savetxt(file, as_array(recording), "%.17g", ",", header=header, comments="")
+    return file.getvalue().encode()

@@ -13,7 +13,7 @@ from gemel.data.pictures import check_pixels
 from gemel.gallery import Gallery, Query, read_query, read_reference
 from gemel.gallery.enrolling import Block
 from gemel.inputs import input_of
-from gemel.items import Side
+from gemel.items import Kind, Side
 from gemel.model import Siamese
 from gemel.serving.bodies import Item
 from gemel.serving.faults import refused
@@ -23,6 +23,14 @@ from gemel.serving.worker import Read, Worker
 
 READERS = 4
 """Threads that read items: so many pictures are decoded at once, at most."""
+MOST_OF_PEN = 1_000_000
+"""Bytes of a pen recording's file: its points are parsed one by one."""
+FORMS: dict[Kind, tuple[str, ...]] = {
+    "images": ("image", "file"),
+    "numbers": ("numbers",),
+    "pens": ("strokes", "file"),
+}
+"""The fields in which an item of each kind may come."""
 T = TypeVar("T")
 
 
@@ -142,11 +150,19 @@ class Desk:
     def _raw(self, item: Item, model: Siamese, side: Side) -> Any:
         """An item as the model takes it, looked at without decoding it."""
         kind = input_of(model.input, side).kind
-        if item.image is None:
-            if kind != "numbers":
-                raise refused(422, "bad_item", f"this model takes {kind}; got numbers")
+        if item.form not in FORMS[kind]:
+            wanted = " or ".join(f"`{form}`" for form in FORMS[kind])
+            raise refused(
+                422, "bad_item", f"this model takes {kind}, as {wanted}; got `{item.form}`"
+            )
+        if item.numbers is not None:
             return np.asarray(item.numbers, dtype=np.float64)
-        if kind != "images":
-            raise refused(422, "bad_item", f"this model takes {kind}; got a picture")
-        check_pixels(item.image, self._max_pixels, "the picture")
-        return item.image
+        if item.strokes is not None:
+            return item.strokes
+        data = item.file or item.image or b""
+        if kind == "images":
+            check_pixels(data, self._max_pixels, "the picture")
+        elif len(data) > MOST_OF_PEN:
+            message = f"a pen recording may have {MOST_OF_PEN:,} bytes; this one has {len(data):,}"
+            raise refused(413, "too_large", message)
+        return data
