@@ -1,11 +1,12 @@
 // The first view: draw or give an item, and ask who it is, enrol it, or check a name.
 
-import { showComparison, showEnrolled, showIdentification } from "/page/answer.js";
+import { showComparison, showEnrolled, showIdentification, showSampled } from "/page/answer.js";
 import { box } from "/page/boxes.js";
 import { byId, make, tell, unhurried, whileBusy } from "/page/dom.js";
 import { showFailure } from "/page/failure.js";
+import { addSample, forgetSamples, WANTED } from "/page/samples.js";
 import { ask } from "/page/server.js";
-import { mayChange, ofNumbers, refresh, remember, session } from "/page/session.js";
+import { kind, mayChange, refresh, remember, session } from "/page/session.js";
 import { thumbnail } from "/page/thumbs.js";
 import { counted, say } from "/page/words.js";
 
@@ -59,11 +60,23 @@ function enrol() {
   if (!identity) return;
   const note = byId("note").value.trim();
   send(byId("enrol"), "/v1/enrol", { identity, note }, async (place, said) => {
-    showEnrolled(place, said);
-    byId("name").value = byId("note").value = "";  // the next drawing may be of somebody else
+    const whole = showDone(place, said);
+    if (whole) byId("name").value = "";  // the next drawing may be of somebody else
+    byId("note").value = "";
     box("ask").clear();
     await refresh();
   });
+}
+
+/** Shows what was enrolled; whether no more samples of it are wanted. */
+function showDone(place, said) {
+  if (kind() !== "pens") {
+    showEnrolled(place, said);
+    return true;
+  }
+  const references = addSample(said);
+  showSampled(place, said, references);
+  return references.length === WANTED;
 }
 
 function givenName() {
@@ -109,12 +122,11 @@ function inviting(text) {
 function invitation() {
   if (!session.about) return [inviting(say("ask.no.key"))];
   const { identities, references } = session.about.gallery;
-  const kind = ofNumbers() ? "numbers" : "images";
-  const empty = mayChange() ? `ask.empty.${kind}` : "ask.empty.read";
+  const empty = mayChange() ? `ask.empty.${kind()}` : "ask.empty.read";
   const both = counted(identities, references);
   return [
-    inviting(say(identities ? `ask.ready.${kind}` : empty)),
-    make("p", { class: "lead", text: identities ? say("ask.ready.why", { both }) : say("ask.empty.why") }),
+    inviting(say(identities ? `ask.ready.${kind()}` : empty)),
+    make("p", { class: "lead", text: identities ? say("ask.ready.why", { both }) : say(`ask.why.${kind()}`) }),
   ];
 }
 
@@ -138,4 +150,5 @@ export function startAsk() {
 /** Puts the invitation back, once who was asked about is none of the next one's business. */
 export function forgetAnswer() {
   answered = false;
+  forgetSamples();
 }

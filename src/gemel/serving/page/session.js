@@ -19,7 +19,9 @@ export function forget() {
 }
 
 export const mayChange = () => session.about?.role === "admin";
-export const ofNumbers = () => session.about?.model.kind === "numbers";
+
+/** What the model takes: "images", "numbers" or "pens"; until the server has said it, images. */
+export const kind = () => session.about?.model.kind ?? "images";
 
 /** Keeps an answer for the threshold's what-if: rows of name, distance, verdict. */
 export function remember(kind, verdict, rows) {
