@@ -9,7 +9,6 @@ The organisers' page is http://www.cse.ust.hk/svc2004/; there is no downloader.
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
@@ -23,8 +22,9 @@ SIGNERS, GENUINE, FORGED = 40, 20, 20
 SESSION = 10  # genuine signatures of the first session
 ZIP = "Task2.zip"
 
-_NAME = re.compile(r"(?:^|/)U(\d+)S(\d+)\.txt$", re.IGNORECASE)
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile)
+_NAME = re.compile(r"(?:^|/)U([0-9]{1,4})S([0-9]{1,4})\.txt$", re.IGNORECASE)
+_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile)
+_LARGEST = 1_000_000  # bytes of one signature; theirs have up to 30,000
 _EXPECTED = f"{ZIP} or a folder with U1S1.TXT to U{SIGNERS}S{GENUINE + FORGED}.TXT"
 
 
@@ -50,13 +50,7 @@ def svc2004(path: str | PathLike[str]) -> Items:
             f"{path}: expected {_EXPECTED}; {len(missing)} of {len(keys)} files are missing, such "
             f"as {missing[0]}"
         )
-    values = []
-    for key in keys:
-        origin, read = found[key]
-        try:
-            values.append(read_pen(read(), origin))
-        except _DAMAGE as error:
-            raise DataError(f"{origin}: cannot be read ({error}); get the file anew") from error
+    values = [read_pen(found[key][1], found[key][0]) for key in keys]
     number = np.array([n for _, n in keys])
     signer = np.array([f"U{s:02}" for s, _ in keys])
     genuine = number <= GENUINE
@@ -76,30 +70,36 @@ def svc2004(path: str | PathLike[str]) -> Items:
     )
 
 
-def _files(path: Path) -> dict[tuple[int, int], tuple[str, Callable[[], bytes]]]:
-    """By signer and number: where the file is in words, and how to get its bytes."""
+def _files(path: Path) -> dict[tuple[int, int], tuple[str, Path | bytes]]:
+    """By signer and number: where the file is in words, and its path or, of a zip, its bytes."""
     place = path / ZIP if (path / ZIP).is_file() else path
     if place.is_file():
-        try:
-            with zipfile.ZipFile(place) as archive:
-                packed = {
-                    name: archive.read(name) for name in archive.namelist() if _NAME.search(name)
-                }
-        except _DAMAGE as error:
-            raise DataError(
-                f"{place} cannot be read: expected a whole {ZIP}, got a file that is damaged, cut "
-                f"short or no zip ({error})"
-            ) from error
-        return {
-            _key(name): (f"{place.name}: {name}", raw.__bytes__) for name, raw in packed.items()
-        }
+        return _packed(place)
     if not place.is_dir():
         raise DataError(f"{place} does not exist: expected {_EXPECTED}")
     return {
-        _key(file.name): (str(file), file.read_bytes)
+        _key(file.name): (str(file), file)
         for file in sorted(place.rglob("*"))
         if _NAME.search(file.name)
     }
+
+
+def _packed(place: Path) -> dict[tuple[int, int], tuple[str, Path | bytes]]:
+    try:
+        with zipfile.ZipFile(place) as archive:
+            named = [info for info in archive.infolist() if _NAME.search(info.filename)]
+            if any(info.file_size > _LARGEST for info in named):
+                raise ValueError(f"a file in it has more than {_LARGEST:,} bytes")
+            return {
+                _key(info.filename): (f"{place.name}: {info.filename}", archive.read(info))
+                for info in named
+                if "__MACOSX/" not in info.filename
+            }
+    except _DAMAGE as error:
+        raise DataError(
+            f"{place} cannot be read: expected a whole {ZIP}, got a file that is damaged, cut "
+            f"short or no zip ({error}); get it anew"
+        ) from error
 
 
 def _key(name: str) -> tuple[int, int]:
