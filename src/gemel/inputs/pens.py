@@ -12,6 +12,8 @@ from gemel.items import Kind
 
 ROWS = ("x", "y", "time", "pressure", "down")
 """The rows of a trajectory, in order."""
+FAINTEST = 1e-3
+"""The mean pressure of a pen that is down, as a share of the greatest: less is no measure of it."""
 
 
 class Pens:
@@ -87,7 +89,15 @@ class Pens:
 def _rows(recording: Recording) -> tuple[Float[np.ndarray, " n"], ...]:
     """x, y, pressure of mean 1 where the pen is down, and whether it is down."""
     down = recording.down.astype(float)
-    pressure = np.ones(len(down)) if recording.pressure is None else recording.pressure
-    touched = pressure[recording.down]
-    mean = float(touched.mean()) if len(touched) else 0.0
-    return recording.x, recording.y, pressure / mean if mean > 0 else np.ones(len(down)), down
+    return recording.x, recording.y, _relative_pressure(recording), down
+
+
+def _relative_pressure(recording: Recording) -> Float[np.ndarray, " n"]:
+    """1 throughout where there is none, or none worth the name while the pen is down."""
+    pressure, down = recording.pressure, recording.down
+    if pressure is None or not down.any():
+        return np.ones(len(recording))
+    mean = float(pressure[down].mean())
+    if mean <= FAINTEST * float(np.abs(pressure).max()):
+        return np.ones(len(recording))
+    return pressure / mean
