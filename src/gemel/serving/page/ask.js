@@ -13,7 +13,7 @@ import { counted, say } from "/page/words.js";
 const SOME = 12;
 let answered = false;
 
-/** Sends the item with `fields` and shows what comes back with `show`. */
+/** Sends the item with `fields` and shows what comes back with `show`, which may say where to look. */
 async function send(button, path, fields, show) {
   const place = byId("ask-answer");
   await whileBusy(button, async () => {
@@ -21,21 +21,22 @@ async function send(button, path, fields, show) {
     if (item === null) return;
     place.classList.add("working");
     answered = true;
+    let next;
     try {
-      await show(place, await ask(path, { form: { ...fields, item } }));
+      next = await show(place, await ask(path, { form: { ...fields, item } }));
     } catch (error) {
       showFailure(place, error);
     } finally {
       place.classList.remove("working");
     }
-    bringIntoView(place);
+    bringIntoView(next ?? place);
   });
 }
 
 /** On a phone the answer stands below the pad. */
 function bringIntoView(place) {
-  if (place.getBoundingClientRect().top > innerHeight - 120)
-    place.scrollIntoView({ block: "start" });
+  const { top } = place.getBoundingClientRect();
+  if (top < 0 || top > innerHeight - 120) place.scrollIntoView({ block: "start" });
 }
 
 function identify() {
@@ -60,23 +61,30 @@ function enrol() {
   if (!identity) return;
   const note = byId("note").value.trim();
   send(byId("enrol"), "/v1/enrol", { identity, note }, async (place, said) => {
-    const whole = showDone(place, said);
-    if (whole) byId("name").value = "";  // the next drawing may be of somebody else
+    const wanted = showDone(place, said);
+    if (!wanted) byId("name").value = ""; // the next drawing may be of somebody else
     byId("note").value = "";
     box("ask").clear();
     await refresh();
+    return wanted ? askForMore(place) : place;
   });
 }
 
-/** Shows what was enrolled; whether no more samples of it are wanted. */
+/** Shows what was enrolled; how many more samples of it are wanted. */
 function showDone(place, said) {
   if (kind() !== "pens") {
     showEnrolled(place, said);
-    return true;
+    return 0;
   }
   const references = addSample(said);
   showSampled(place, said, references);
-  return references.length === WANTED;
+  return WANTED - references.length;
+}
+
+/** Where the next sample is signed, with what the answer says: on a phone that is out of sight. */
+function askForMore(answer) {
+  box("ask").remark(answer.querySelector(".verdict").textContent);
+  return document.querySelector("[data-box=ask] .item");
 }
 
 function givenName() {
