@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gemel.errors import DataError, Problem, SettingsError
 
-Kind = Literal["images", "numbers", "pens"]
+Kind = str
+"""What items are: "images", "numbers", "pens", or any other word that an input of yours takes."""
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 Indices = NDArray[np.int64]

@@ -90,3 +90,14 @@ def test_what_is_no_recording_is_not_kept(tmp_path: Path) -> None:
         assert gallery.stats().references == 0
     with pytest.raises(DataError, match=r"a: expected strokes; got \[\[\{1, 2\}\]\]"):
         originals.encoded([[{1, 2}]], "pens", "a")
+
+
+def test_of_a_kind_of_ones_own_files_are_kept(tmp_path: Path) -> None:
+    kind = "sounds"
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    for value in (b"RIFF", tmp_path / "a.wav"):
+        assert originals.encoded(value, kind, "a") == b"RIFF"
+    assert originals.decoded(b"RIFF", kind) == b"RIFF"
+    assert originals.thumbnail(b"RIFF", kind, "a") is None
+    with pytest.raises(DataError, match="of sounds a gallery can keep files and bytes; got list"):
+        originals.encoded([1, 2], kind, "a")

@@ -377,7 +377,7 @@ class Gallery:
         return self._store.original(reference)
 
     def thumbnail(self, reference: int) -> bytes | None:
-        """A small picture of it (PNG), where originals are kept; None of numbers."""
+        """A small picture of it (PNG), of images and pens, where originals are kept; or None."""
         return self._store.thumbnail(reference)
 
     @property

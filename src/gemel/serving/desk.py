@@ -13,7 +13,7 @@ from gemel.data.pictures import check_pixels
 from gemel.gallery import Gallery, Query, read_query, read_reference
 from gemel.gallery.enrolling import Block
 from gemel.inputs import input_of
-from gemel.items import Kind, Side
+from gemel.items import Side
 from gemel.model import Siamese
 from gemel.serving.bodies import Item
 from gemel.serving.faults import refused
@@ -25,12 +25,8 @@ READERS = 4
 """Threads that read items: so many pictures are decoded at once, at most."""
 MOST_OF_PEN = 1_000_000
 """Bytes of a pen recording's file: its points are parsed one by one."""
-FORMS: dict[Kind, tuple[str, ...]] = {
-    "images": ("image", "file"),
-    "numbers": ("numbers",),
-    "pens": ("strokes", "file"),
-}
-"""The fields in which an item of each kind may come."""
+FORMS = {"images": ("image", "file"), "numbers": ("numbers",), "pens": ("strokes", "file")}
+"""The fields in which an item of each kind may come; one of a kind of a user's own is a file."""
 T = TypeVar("T")
 
 
@@ -150,11 +146,11 @@ class Desk:
     def _raw(self, item: Item, model: Siamese, side: Side) -> Any:
         """An item as the model takes it, looked at without decoding it."""
         kind = input_of(model.input, side).kind
-        if item.form not in FORMS[kind]:
-            wanted = " or ".join(f"`{form}`" for form in FORMS[kind])
-            raise refused(
-                422, "bad_item", f"this model takes {kind}, as {wanted}; got `{item.form}`"
-            )
+        forms = FORMS.get(kind, ("file",))
+        if item.form not in forms:
+            wanted = " or ".join(f"`{form}`" for form in forms)
+            message = f"this model takes {kind}, as {wanted}; got `{item.form}`"
+            raise refused(422, "bad_item", message)
         if item.numbers is not None:
             return np.asarray(item.numbers, dtype=np.float64)
         if item.strokes is not None:
@@ -162,7 +158,7 @@ class Desk:
         data = item.file or item.image or b""
         if kind == "images":
             check_pixels(data, self._max_pixels, "the picture")
-        elif len(data) > MOST_OF_PEN:
+        elif kind == "pens" and len(data) > MOST_OF_PEN:
             message = f"a pen recording may have {MOST_OF_PEN:,} bytes; this one has {len(data):,}"
             raise refused(413, "too_large", message)
         return data
