@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_service import CHROMIUM, Service
 from pen_service import Strokes, files_of, pens_model, signature
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from test_page import MARK, TEXTS, UNMARKED, VIEWS, marked, say, verdict
 
 import gemel
@@ -320,3 +320,29 @@ def test_on_a_phone_the_pad_stays_in_sight_between_samples(
     assert pad is not None
     assert pad["y"] >= 0
     assert pad["y"] + pad["height"] <= 640
+
+
+def test_of_a_kind_that_the_page_does_not_know_files_are_sent(
+    running: Service, empty: Path, browser: Browser
+) -> None:
+    service = running.take(empty)
+    page = browser.new_page()
+
+    def say_sounds(route: Route) -> None:
+        about = route.fetch().json()
+        about["model"]["kind"] = "sounds"
+        route.fulfill(json=about)
+
+    page.route("**/v1/about", say_sounds)
+    page.goto(service.url)
+    expect(page.locator(".invite")).to_have_text(re.compile("Give a file and a name"))
+    page.click("#identify")
+    expect(note(page)).to_have_text(TEXTS["item.file.missing"])
+    file = {"name": "a.wav", "mimeType": "audio/wav", "buffer": files_of(signature(ADA))["csv"]}
+    page.locator("[data-box=ask] input[type=file]").set_input_files(file)
+    expect(page.locator("[data-box=ask] .paper-file")).to_have_text("a.wav")
+    page.fill("#name", "ada")
+    page.click("#enrol")
+    expect(verdict(page)).to_have_text("ada is enrolled.")
+    expect(page.locator("[data-box=ask] .paper-file")).to_be_hidden()
+    page.close()

@@ -1,12 +1,13 @@
 // The places for items: of the kind that the model takes, made once, so that nothing is lost.
 
+import { FileBox } from "/page/file_box.js";
 import { NumbersBox } from "/page/numbers_box.js";
 import { PenBox } from "/page/pen_box.js";
 import { PictureBox } from "/page/picture_box.js";
 import { kind, session } from "/page/session.js";
 import { say } from "/page/words.js";
 
-const KINDS = { images: PictureBox, numbers: NumbersBox, pens: PenBox };
+const KINDS = { images: PictureBox, numbers: NumbersBox, pens: PenBox, files: FileBox };
 const boxes = new Map();
 
 /** Makes what the model takes. */

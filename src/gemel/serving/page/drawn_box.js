@@ -8,7 +8,8 @@ import { fill } from "/page/words.js";
 const EMPTY = { strokes: [], given: null };
 
 /** What every kind of it does. A kind says what it reads from a file (`read`), what it sends of
- *  strokes (`drawn`), what it shows (`showGiven`), and its words (`hint`, `label`, `note`, `fault`). */
+ *  strokes (`drawn`), what it shows (`showGiven`), and its words (`hint`, `note`, `fault`, and
+ *  `label` of the pad); one whose template has no pad takes files only. */
 export class DrawnBox {
   constructor(place, template, pen) {
     place.replaceChildren(byId(template).content.cloneNode(true));
@@ -17,14 +18,18 @@ export class DrawnBox {
     for (const one of place.querySelectorAll("[data-part]")) this.parts[one.dataset.part] = one;
     this.state = EMPTY;
     this.before = []; // states, so that even clearing can be undone
+    if (this.parts.pad) this.makePad(pen);
+    this.listen(place);
+    this.show();
+  }
+
+  makePad(pen) {
     this.showPad = makePad(
       this.parts.pad,
       () => this.state.strokes,
       (stroke) => this.become({ strokes: [...this.state.strokes, stroke], given: null }),
       pen,
     );
-    this.listen(place);
-    this.show();
   }
 
   listen(place) {
@@ -108,12 +113,13 @@ export class DrawnBox {
     const { strokes, given } = this.state;
     hint.textContent = this.hint();
     hint.hidden = !this.isEmpty();
-    pad.hidden = Boolean(given);
     this.showGiven(given);
-    pad.setAttribute("aria-label", this.label(strokes.length));
     undo.disabled = !this.before.length;
     clear.disabled = this.isEmpty();
     this.remark(this.note(this.state));
+    if (!pad) return;
+    pad.hidden = Boolean(given);
+    pad.setAttribute("aria-label", this.label(strokes.length));
     this.showPad();
   }
 }

@@ -20,8 +20,14 @@ export function forget() {
 
 export const mayChange = () => session.about?.role === "admin";
 
-/** What the model takes: "images", "numbers" or "pens"; until the server has said it, images. */
-export const kind = () => session.about?.model.kind ?? "images";
+const KNOWN = ["images", "numbers", "pens"];
+
+/** What the model takes; until the server has said it, images. Of a kind that this page does not
+ *  know: "files". */
+export function kind() {
+  const said = session.about?.model.kind ?? "images";
+  return KNOWN.includes(said) ? said : "files";
+}
 
 /** Keeps an answer for the threshold's what-if: rows of name, distance, verdict. */
 export function remember(kind, verdict, rows) {
