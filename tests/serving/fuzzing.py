@@ -1,15 +1,16 @@
-"""Requests that no honest client sends: bombs, broken pictures and bodies; not a test itself."""
+"""Requests that no honest client sends: bombs, broken files and bodies; not a test itself."""
 
 import json
 import random
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import Any
 
+from pen_service import files_of, signature
 from PIL import Image
 from service import as_item, form, picture
 
@@ -156,15 +157,48 @@ def polyglots() -> dict[str, bytes]:
     }
 
 
-def mutated(draw: random.Random, data: bytes) -> bytes:
-    """A file with something wrong in it."""
+def wild_recordings() -> dict[str, bytes]:
+    """Pen recordings that would take far more time or memory than their size says, or are wild."""
+    huge = b"9" * 5000
+    return {
+        "csv_wild": b"x,y,t\n1e308,0,0\n-1e308,0,9\n",
+        "csv_times": b"x,y,t\n0,0,-1e308\n0,0,1e308\n1,1,1e308\n",
+        "csv_pressure": b"x,y,t,pressure\n0,0,0,1e300\n1,1,9,-1e300\n",
+        "csv_zeros": b"x,y,t\n" + b"0,0,0\n" * 150_000,
+        "txt_count": huge + b"\n1 2 3 4\n",
+        "txt_digits": "\u0662\n1 2 3 1\n2 3 9 1\n".encode(),
+        "txt_number": b"2\n1 2 3 4\n1 2 " + huge + b" 4\n",
+        "json_deep": b"[" * 500_000,
+        "json_objects": b"[" + b"{}," * 300_000 + b"{}]",
+        "json_number": b"[[[0, 0, " + huge + b"], [0, 0, 1]]]",
+        "json_texts": b'[["abc", "abd"], "ab"]',
+        "json_half": b'[[{"x": "\\ud800", "y": 1, "t": 1}, {"x": 1, "y": 1, "t": 3}]]',
+        "xml_deep": b"<a>" * 300_000,
+        "xml_closed": b"<a>" * 100_000 + b"</a>" * 100_000,
+        "xml_bomb": b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><ink>&d;</ink>',
+        "xml_file": b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><ink>&b;</ink>',
+        "xml_names": b"<ink>" + b"<trace/>" * 100_000 + b"</ink>",
+        "xml_said": b'<?xml version="1.0" encoding="utf-16"?><ink><trace>0 0 0</trace></ink>',
+    }
+
+
+def broken_recordings(seed: int) -> Iterator[bytes]:
+    """Endless files of pen recordings with something wrong in them."""
+    draw = random.Random(seed)
+    whole = list(files_of(signature(1)).values())
+    while True:
+        yield mutated(draw, draw.choice(whole), whole)
+
+
+def mutated(draw: random.Random, data: bytes, others: Sequence[bytes] = ()) -> bytes:
+    """A file with something wrong in it, such as a part of one of `others`."""
     out = bytearray(data)
     for _ in range(draw.choice((1, 1, 2, 5, 20))):
-        _mutate(draw, out)
+        _mutate(draw, out, others or list(small_pictures().values()))
     return bytes(out)
 
 
-def _mutate(draw: random.Random, out: bytearray) -> None:
+def _mutate(draw: random.Random, out: bytearray, others: Sequence[bytes]) -> None:
     if not out:
         return
     at = draw.randrange(min(len(out), draw.choice((40, 200, len(out)))))  # heads are worth more
@@ -183,7 +217,7 @@ def _mutate(draw: random.Random, out: bytearray) -> None:
         put = struct.pack(draw.choice("<>") + width, most)
         out[at : at + len(put)] = put
     elif kind == 5:
-        other = draw.choice(list(small_pictures().values()))
+        other = draw.choice(others)
         start = draw.randrange(len(other))
         out[at:at] = other[start : start + draw.choice((4, 30, 300))]
     else:
@@ -200,6 +234,7 @@ def any_json(draw: random.Random, depth: int = 0) -> Any:
         lambda: as_item(draw.choice(list(small_pictures().values()))),
         lambda: {"image": draw.choice(("", "=", "AAAA", "*", "QQ"))},
         lambda: {"numbers": [draw.uniform(-1, 1) for _ in range(draw.randrange(9))]},
+        lambda: {"strokes": [[[draw.uniform(-1, 1), 0, at] for at in range(draw.randrange(4))]]},
     ]
     if depth > 3 or draw.random() < 0.6:
         return draw.choice(leaves)()

@@ -20,6 +20,7 @@ from gemel.serving.keys import Keys
 from gemel.serving.live import Live
 from gemel.serving.settings import Settings
 
+CHROMIUM = shutil.which("chromium")
 MAX_PIXELS = 200_000
 COUNT = 4
 Stroke = Sequence[tuple[float, float]]

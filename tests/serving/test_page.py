@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_service import (
+    CHROMIUM,
     CORNER,
     COUNT,
     VENUS,
@@ -21,39 +21,16 @@ from page_service import (
     picture,
     pictures_model,
 )
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Locator,
-    Page,
-    Request,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Locator, Page, expect
 
 import gemel
 from gemel import Gallery
 
-CHROMIUM = shutil.which("chromium")
 FOLDER = files("gemel.serving") / "page"
 TEXTS = json.loads((FOLDER / "text.en.json").read_text("utf-8"))
 VIEWS = ["ask", "gallery", "compare", "threshold", "map"]
 HOSTILE = "<img src=x onerror=alert(1)>"
-LEFT_OUT = re.compile("status of 4(01|04|09)|ERR_CONNECTION")
-"""What a browser notes of answers that a test asks for: refusals, and a server that is gone."""
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on this machine")
-expect.set_options(timeout=20_000)  # a busy machine is no failure
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        args = ["--no-sandbox", "--use-fake-device-for-media-stream"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -105,47 +82,6 @@ def numbers(tmp_path: Path) -> Iterator[Service]:
     running = Service(numbers_model(tmp_path / "rows.gemel"), tmp_path / "rows.gallery")
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> BrowserContext:
-    """What most tests open a tab in: what a browser has fetched it need not fetch again."""
-    return browser.new_context()
-
-
-@pytest.fixture
-def open_page(browser: Browser, context: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Opens pages, those with settings apart from all others.
-
-    At the end nothing may have been noted in a console or asked elsewhere.
-    """
-    opened: list[Page | BrowserContext] = []
-    wrong: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not LEFT_OUT.search(message.text):
-            wrong.append(message.text)
-
-    def watch(request: Request, origin: str) -> None:
-        if not request.url.startswith((origin, f"blob:{origin}")):
-            wrong.append(f"asked elsewhere: {request.url}")
-
-    def open_(service: Service, view: str = "", **settings: Any) -> Page:
-        home = browser.new_context(**settings) if settings else context
-        page = home.new_page()
-        page.set_default_timeout(30_000)
-        opened.append(home if settings else page)
-        page.on("console", note)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("request", lambda request: watch(request, service.url))
-        page.goto(f"{service.url}#{view}")
-        expect(page.locator("#theme")).to_have_attribute("aria-label", re.compile("colours"))
-        return page
-
-    yield open_
-    for one in opened:
-        one.close()
-    assert wrong == []
 
 
 def draw(page: Page, strokes: list[Stroke], place: str = "ask") -> None:

@@ -155,10 +155,10 @@ class TestJson:
         ("body", "said"),
         [
             ({}, "item: Field required"),
-            ({"item": {}}, "`image` or `numbers`"),
+            ({"item": {}}, "one of `image`, `numbers`, `strokes`, `file`"),
             ({"item": {"image": "####"}}, "item.image: expected base64"),
             ({"item": {"numbers": [1, "a"]}}, "item.numbers.1"),
-            ({"item": {"numbers": [1], "image": "AAAA"}}, "one of the two"),
+            ({"item": {"numbers": [1], "image": "AAAA"}}, "expected one of"),
             ({"item": {"numbers": []}}, "item.numbers"),
             ({"item": {"numbers": ADA}, "top": 0}, "top"),
             ({"item": {"numbers": ADA}, "top": 101}, "top"),
@@ -211,7 +211,7 @@ class TestLooking:
         model.save(model_file)
         about = client(max_body=5000, max_pixels=7).get("/v1/about").json()
         assert about["role"] == "admin"
-        assert about["limits"] == {"body_bytes": 5000, "pixels": 7}
+        assert about["limits"] == {"body_bytes": 5000, "pixels": 7, "points": 20_000}
         assert about["model"] == {
             "fingerprint": model.fingerprint,
             "kind": "numbers",

@@ -373,11 +373,11 @@ class Gallery:
         return tuple(self._store.entries(search, behind, most))
 
     def original(self, reference: int) -> bytes | None:
-        """The item that a reference was made of: a picture's file, or float64 numbers; or None."""
+        """The item that a reference was made of: a file, or float64 numbers; or None."""
         return self._store.original(reference)
 
     def thumbnail(self, reference: int) -> bytes | None:
-        """A small picture of it (PNG), where the gallery keeps originals and it is one; or None."""
+        """A small picture of it (PNG), of images and pens, where originals are kept; or None."""
         return self._store.thumbnail(reference)
 
     @property

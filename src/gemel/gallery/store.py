@@ -23,8 +23,8 @@ class Facts:
     Attributes:
         fingerprint: of the model whose embeddings are kept.
         dim: numbers an embedding; 0 where there are none.
-        kind: what the enrolled items are: "images" or "numbers".
-        keeps_originals: whether the items are kept, with thumbnails of images.
+        kind: what the enrolled items are: "images", "numbers" or "pens".
+        keeps_originals: whether the items are kept, with thumbnails of images and pens.
         coding: in what bytes an embedding is kept.
     """
 

@@ -213,10 +213,11 @@ class GalleryFacts(BaseModel):
 
 
 class Limits(BaseModel):
-    """What a request may hold."""
+    """What a request may hold; `points`: of a pen recording's strokes."""
 
     body_bytes: int
     pixels: int
+    points: int
 
 
 class Rates(BaseModel):

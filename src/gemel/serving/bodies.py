@@ -27,6 +27,8 @@ from gemel.serving.faults import FaultError, refused
 SECONDS = 30.0
 """How long a body may take to arrive."""
 MOST_NUMBERS = 100_000
+MOST_POINTS = 20_000
+"""Points of a pen recording: more than a minute and a half of a tablet that gives 200 a second."""
 MOST_VALUES = 2 * MOST_NUMBERS + 5000
 """Values of a body in JSON, by its commas: two items, and what a note may hold."""
 MOST_CANDIDATES = 100
@@ -46,13 +48,16 @@ def _bytes(value: Any) -> Any:
         raise ValueError("expected base64, without line ends") from error
 
 
-Picture = Annotated[
+File = Annotated[
     bytes,
     BeforeValidator(_bytes),
     WithJsonSchema({"type": "string", "contentEncoding": "base64", "minLength": 4}),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+PenPoint = Annotated[list[Number], Field(min_length=3, max_length=4, fail_fast=True)]
+"""x, y, the time in milliseconds and, where the pen has it, the pressure."""
+Stroke = Annotated[list[PenPoint], Field(max_length=MOST_POINTS, fail_fast=True)]
 
 
 class _Body(BaseModel):
@@ -65,18 +70,44 @@ def _one_of(*names: str) -> ConfigDict:
 
 
 class Item(_Body):
-    """One thing to enrol or to ask about: a picture's file, or a row of numbers."""
+    """One thing to enrol or to ask about.
 
-    model_config = _one_of("image", "numbers")
-    image: Picture | None = None
+    Attributes:
+        image: a picture's file, in base64.
+        numbers: a row of numbers.
+        strokes: a pen recording: strokes of points [x, y, t] or [x, y, t, pressure], y downward,
+            t in milliseconds from any origin.
+        file: a file, in base64, of what the model takes: a picture, or a pen recording in any
+            format that `gemel.data.read_pen` reads.
+    """
+
+    model_config = _one_of("image", "numbers", "strokes", "file")
+    image: File | None = None
     numbers: (
         Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS, fail_fast=True)] | None
     ) = None
+    strokes: (
+        Annotated[list[Stroke], Field(min_length=1, max_length=MOST_POINTS, fail_fast=True)] | None
+    ) = None
+    file: File | None = None
+
+    @property
+    def form(self) -> str:
+        """The name of the field that is given."""
+        (given,) = (name for name in Item.model_fields if getattr(self, name) is not None)
+        return given
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> "Item":
-        if (self.image is None) == (self.numbers is None):
-            raise ValueError("expected `image` or `numbers`, one of the two")
+    def _one_of_all(self) -> "Item":
+        names = list(Item.model_fields)
+        if sum(getattr(self, name) is not None for name in names) != 1:
+            raise ValueError(f"expected one of {', '.join(f'`{name}`' for name in names)}")
+        if self.strokes is not None:
+            points = sum(map(len, self.strokes))
+            if not 2 <= points <= MOST_POINTS:
+                raise ValueError(
+                    f"expected 2 to {MOST_POINTS:,} points; the strokes have {points:,}"
+                )
         return self
 
 
@@ -144,7 +175,7 @@ ITEMS: dict[type[BaseModel], tuple[str, ...]] = {
     Embed: ("item",),
     Enrol: ("item",),
 }
-"""The fields of a form that hold items: files, or lists of numbers."""
+"""The fields of a form that hold items: files, lists of numbers, or strokes."""
 
 
 async def read_body(request: Request, kind: type[Body]) -> Body:
@@ -222,14 +253,17 @@ async def _form(request: Request, kind: type[BaseModel]) -> dict[str, Any]:
 
 async def _item(name: str, value: UploadFile | str) -> Mapping[str, Any]:
     if isinstance(value, UploadFile):
-        return {"image": await value.read()}
+        return {"file": await value.read()}
     try:
-        return {"numbers": _parsed(value.encode())}
+        found = _parsed(value.encode())
     except FaultError as error:
         message = (
-            f"{name}: expected a picture's file (curl -F {name}=@FILE) or a JSON list of numbers"
+            f"{name}: expected a file (curl -F {name}=@FILE), a JSON list of numbers, or one of "
+            "strokes"
         )
         raise refused(400, "bad_request", message) from error
+    of_strokes = isinstance(found, list) and bool(found) and isinstance(found[0], list)
+    return {"strokes" if of_strokes else "numbers": found}
 
 
 def _text(name: str, value: UploadFile | str) -> str:

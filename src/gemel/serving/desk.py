@@ -23,6 +23,10 @@ from gemel.serving.worker import Read, Worker
 
 READERS = 4
 """Threads that read items: so many pictures are decoded at once, at most."""
+MOST_OF_PEN = 1_000_000
+"""Bytes of a pen recording's file: its points are parsed one by one."""
+FORMS = {"images": ("image", "file"), "numbers": ("numbers",), "pens": ("strokes", "file")}
+"""The fields in which an item of each kind may come; one of a kind of a user's own is a file."""
 T = TypeVar("T")
 
 
@@ -142,11 +146,19 @@ class Desk:
     def _raw(self, item: Item, model: Siamese, side: Side) -> Any:
         """An item as the model takes it, looked at without decoding it."""
         kind = input_of(model.input, side).kind
-        if item.image is None:
-            if kind != "numbers":
-                raise refused(422, "bad_item", f"this model takes {kind}; got numbers")
+        forms = FORMS.get(kind, ("file",))
+        if item.form not in forms:
+            wanted = " or ".join(f"`{form}`" for form in forms)
+            message = f"this model takes {kind}, as {wanted}; got `{item.form}`"
+            raise refused(422, "bad_item", message)
+        if item.numbers is not None:
             return np.asarray(item.numbers, dtype=np.float64)
-        if kind != "images":
-            raise refused(422, "bad_item", f"this model takes {kind}; got a picture")
-        check_pixels(item.image, self._max_pixels, "the picture")
-        return item.image
+        if item.strokes is not None:
+            return item.strokes
+        data = item.file or item.image or b""
+        if kind == "images":
+            check_pixels(data, self._max_pixels, "the picture")
+        elif kind == "pens" and len(data) > MOST_OF_PEN:
+            message = f"a pen recording may have {MOST_OF_PEN:,} bytes; this one has {len(data):,}"
+            raise refused(413, "too_large", message)
+        return data

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from gemel.errors import GalleryError, NotEnrolledError
 from gemel.gallery import Gallery
 from gemel.gallery.coding import Coder
-from gemel.inputs import Images, input_of
+from gemel.inputs import Images, Input, Pens, input_of
 from gemel.serving import answers, bodies
 from gemel.serving.audit import CHANGES, Audit, Entry, Verb
 from gemel.serving.desk import Desk
@@ -236,12 +236,6 @@ class Routes:
     def _about(self, gallery: Gallery, visitor: Visitor) -> answers.About:
         model, stats = gallery.model, gallery.stats()
         given, known = input_of(model.input, "left"), model.calibration
-        shape = given.shape
-        sizes = (
-            {"width": shape[-1], "height": shape[-2], "channels": shape[0]}
-            if isinstance(given, Images)
-            else {"count": shape[0]}
-        )
         return answers.About(
             version=__version__,
             role=visitor.role,
@@ -252,7 +246,7 @@ class Routes:
                 dim=stats.dim,
                 coding="bits" if model.makes_codes else "float32",
                 threshold=model.threshold,
-                input=sizes,
+                input=_sizes(given),
             ),
             gallery=answers.GalleryFacts(
                 identities=stats.identities,
@@ -261,7 +255,9 @@ class Routes:
                 search=stats.search,
             ),
             limits=answers.Limits(
-                body_bytes=self._settings.max_body, pixels=self._settings.max_pixels
+                body_bytes=self._settings.max_body,
+                pixels=self._settings.max_pixels,
+                points=bodies.MOST_POINTS,
             ),
             calibration=None if known is None else answers.CalibrationFacts.of(known),
         )
@@ -297,6 +293,14 @@ class Routes:
         )
         with _recorded("it was done" if verb in CHANGES else "so there is no answer"):
             await asyncio.to_thread(self._audit.write, entry)
+
+
+def _sizes(given: Input) -> dict[str, int]:
+    """What an item of an input is made of, in numbers."""
+    shape = given.shape
+    if isinstance(given, Images):
+        return {"width": shape[-1], "height": shape[-2], "channels": shape[0]}
+    return {"points": shape[-1]} if isinstance(given, Pens) else {"count": shape[0]}
 
 
 @contextmanager
@@ -339,7 +343,8 @@ def _form_schema(kind: type[BaseModel]) -> dict[str, Any]:
     fields = {
         name: (
             {
-                "description": "A picture's file; or, as text, a JSON list of numbers.",
+                "description": "A file of what the model takes; or, as text, a JSON list of "
+                "numbers, or of strokes.",
                 "type": "string",
                 "contentMediaType": "application/octet-stream",
             }

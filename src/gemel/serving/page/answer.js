@@ -2,7 +2,8 @@
 
 import { make, tell } from "/page/dom.js";
 import { reach, ruler, rulerKey } from "/page/ruler.js";
-import { session } from "/page/session.js";
+import { WANTED } from "/page/samples.js";
+import { kind, session } from "/page/session.js";
 import { thumbnail } from "/page/thumbs.js";
 import { distance, phrase, probability, say, share } from "/page/words.js";
 
@@ -68,10 +69,22 @@ export function showEnrolled(place, said) {
   const tile = thumbnail(said.reference, said.identity);
   tile.classList.add("large");
   const reference = say("reference", { id: said.reference });
-  const kind = session.about?.model.kind ?? "images";
   put(place, "yes",
     phrase(said.new ? "answer.enrolled" : "answer.enrolled.before", { name: said.identity }),
-    say(`answer.enrolled.why.${kind}`, { reference }), tile);
+    say(`answer.enrolled.why.${kind()}`, { reference }), tile);
+}
+
+/** The answer of /v1/enrol where several samples are wanted: `references` are those so far. */
+export function showSampled(place, { identity: name, new: fresh }, references) {
+  const count = references.length;
+  const left = WANTED - count;
+  const slot = (at) => make("li", { class: "tile slot", "aria-hidden": "true", text: String(at + 1) });
+  const sample = (one) => make("li", {}, thumbnail(one, name));
+  const headline = !left ? "answer.enrolled" : fresh ? "answer.sampled" : "answer.enrolled.before";
+  put(place, "yes", phrase(headline, { name, count, wanted: WANTED }),
+    left ? say("answer.sampled.why", { count: left }) : say("answer.sampled.done", { count }),
+    make("ol", { class: "samples" }, ...references.map(sample),
+      ...Array.from({ length: left }, (_, at) => slot(count + at))));
 }
 
 const inTheModelsWords = (reason) =>

@@ -1,18 +1,19 @@
 // The first view: draw or give an item, and ask who it is, enrol it, or check a name.
 
-import { showComparison, showEnrolled, showIdentification } from "/page/answer.js";
+import { showComparison, showEnrolled, showIdentification, showSampled } from "/page/answer.js";
 import { box } from "/page/boxes.js";
 import { byId, make, tell, unhurried, whileBusy } from "/page/dom.js";
 import { showFailure } from "/page/failure.js";
+import { addSample, forgetSamples, WANTED } from "/page/samples.js";
 import { ask } from "/page/server.js";
-import { mayChange, ofNumbers, refresh, remember, session } from "/page/session.js";
+import { kind, mayChange, refresh, remember, session } from "/page/session.js";
 import { thumbnail } from "/page/thumbs.js";
 import { counted, say } from "/page/words.js";
 
 const SOME = 12;
 let answered = false;
 
-/** Sends the item with `fields` and shows what comes back with `show`. */
+/** Sends the item with `fields` and shows what comes back with `show`, which may say where to look. */
 async function send(button, path, fields, show) {
   const place = byId("ask-answer");
   await whileBusy(button, async () => {
@@ -20,21 +21,22 @@ async function send(button, path, fields, show) {
     if (item === null) return;
     place.classList.add("working");
     answered = true;
+    let next;
     try {
-      await show(place, await ask(path, { form: { ...fields, item } }));
+      next = await show(place, await ask(path, { form: { ...fields, item } }));
     } catch (error) {
       showFailure(place, error);
     } finally {
       place.classList.remove("working");
     }
-    bringIntoView(place);
+    bringIntoView(next ?? place);
   });
 }
 
 /** On a phone the answer stands below the pad. */
 function bringIntoView(place) {
-  if (place.getBoundingClientRect().top > innerHeight - 120)
-    place.scrollIntoView({ block: "start" });
+  const { top } = place.getBoundingClientRect();
+  if (top < 0 || top > innerHeight - 120) place.scrollIntoView({ block: "start" });
 }
 
 function identify() {
@@ -59,11 +61,30 @@ function enrol() {
   if (!identity) return;
   const note = byId("note").value.trim();
   send(byId("enrol"), "/v1/enrol", { identity, note }, async (place, said) => {
-    showEnrolled(place, said);
-    byId("name").value = byId("note").value = "";  // the next drawing may be of somebody else
+    const wanted = showDone(place, said);
+    if (!wanted) byId("name").value = ""; // the next drawing may be of somebody else
+    byId("note").value = "";
     box("ask").clear();
     await refresh();
+    return wanted ? askForMore(place) : place;
   });
+}
+
+/** Shows what was enrolled; how many more samples of it are wanted. */
+function showDone(place, said) {
+  if (kind() !== "pens") {
+    showEnrolled(place, said);
+    return 0;
+  }
+  const references = addSample(said);
+  showSampled(place, said, references);
+  return WANTED - references.length;
+}
+
+/** Where the next sample is signed, with what the answer says: on a phone that is out of sight. */
+function askForMore(answer) {
+  box("ask").remark(answer.querySelector(".verdict").textContent);
+  return document.querySelector("[data-box=ask] .item");
 }
 
 function givenName() {
@@ -109,12 +130,11 @@ function inviting(text) {
 function invitation() {
   if (!session.about) return [inviting(say("ask.no.key"))];
   const { identities, references } = session.about.gallery;
-  const kind = ofNumbers() ? "numbers" : "images";
-  const empty = mayChange() ? `ask.empty.${kind}` : "ask.empty.read";
+  const empty = mayChange() ? `ask.empty.${kind()}` : "ask.empty.read";
   const both = counted(identities, references);
   return [
-    inviting(say(identities ? `ask.ready.${kind}` : empty)),
-    make("p", { class: "lead", text: identities ? say("ask.ready.why", { both }) : say("ask.empty.why") }),
+    inviting(say(identities ? `ask.ready.${kind()}` : empty)),
+    make("p", { class: "lead", text: identities ? say("ask.ready.why", { both }) : say(`ask.why.${kind()}`) }),
   ];
 }
 
@@ -138,4 +158,5 @@ export function startAsk() {
 /** Puts the invitation back, once who was asked about is none of the next one's business. */
 export function forgetAnswer() {
   answered = false;
+  forgetSamples();
 }

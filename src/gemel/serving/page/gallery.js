@@ -4,7 +4,7 @@ import { byId, make, unhurried } from "/page/dom.js";
 import { showFailure } from "/page/failure.js";
 import { openIdentity } from "/page/identity.js";
 import { ask } from "/page/server.js";
-import { mayChange, session } from "/page/session.js";
+import { kind, mayChange, session } from "/page/session.js";
 import { thumbnail } from "/page/thumbs.js";
 import { counted, say } from "/page/words.js";
 
@@ -35,7 +35,7 @@ async function load(after) {
 function showNone(found, search) {
   const none = byId("gallery-none");
   none.hidden = byId("cards").childElementCount > 0;
-  none.textContent = found.total ? say("gallery.none", { search }) : say("gallery.empty");
+  none.textContent = found.total ? say("gallery.none", { search }) : say(`gallery.empty.${kind()}`);
 }
 
 function card(entry) {

@@ -3,22 +3,25 @@
 import { onTheme } from "/page/theme.js";
 import { draw } from "/page/strokes.js";
 
-/** Makes `canvas` a pad. `strokes()` gives what stands on it, `done(stroke)` takes a new one. */
-export function makePad(canvas, strokes, done) {
+/** Makes `canvas` a pad. `strokes()` gives what stands on it, `done(stroke)` takes a new one;
+ *  `pen` is the width of the line, a share of the pad's. */
+export function makePad(canvas, strokes, done, pen) {
   let growing = null;
   let pointer = null;
 
   function show() {
-    const side = Math.round(canvas.clientWidth * devicePixelRatio);
-    if (!side) return;
-    canvas.width = canvas.height = side;
+    const width = Math.round(canvas.clientWidth * devicePixelRatio);
+    if (!width) return;
+    canvas.width = width;
+    canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
     const all = growing ? [...strokes(), growing] : strokes();
-    draw(canvas.getContext("2d"), all, side, getComputedStyle(canvas).color);
+    draw(canvas.getContext("2d"), all, width, getComputedStyle(canvas).color, pen);
   }
 
   function place(event) {
-    const box = canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    const { left, top, width } = canvas.getBoundingClientRect();
+    const at = [(event.clientX - left) / width, (event.clientY - top) / width, event.timeStamp];
+    return event.pointerType === "pen" ? [...at, event.pressure] : at;
   }
 
   function begin(event) {

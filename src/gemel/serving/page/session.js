@@ -19,7 +19,15 @@ export function forget() {
 }
 
 export const mayChange = () => session.about?.role === "admin";
-export const ofNumbers = () => session.about?.model.kind === "numbers";
+
+const KNOWN = ["images", "numbers", "pens"];
+
+/** What the model takes; until the server has said it, images. Of a kind that this page does not
+ *  know: "files". */
+export function kind() {
+  const said = session.about?.model.kind ?? "images";
+  return KNOWN.includes(said) ? said : "files";
+}
 
 /** Keeps an answer for the threshold's what-if: rows of name, distance, verdict. */
 export function remember(kind, verdict, rows) {

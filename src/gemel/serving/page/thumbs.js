@@ -2,8 +2,9 @@
 
 import { make } from "/page/dom.js";
 import { ask } from "/page/server.js";
-import { ofNumbers, session } from "/page/session.js";
+import { kind, session } from "/page/session.js";
 
+const DRAWN = ["images", "pens"]; // the kinds that have thumbnails
 const AT_ONCE = 4;
 const known = new Map(); // reference -> promise of a url, or null
 const waiting = [];
@@ -13,7 +14,7 @@ let running = 0;
 export function thumbnail(reference, name) {
   const letter = [...name.trim()][0]?.toUpperCase() ?? "";
   const tile = make("span", { class: "tile", "aria-hidden": "true" }, make("bdi", { text: letter }));
-  if (session.about?.gallery.keeps_originals && !ofNumbers()) {
+  if (session.about?.gallery.keeps_originals && DRAWN.includes(kind())) {
     tile.dataset.reference = reference;
     sight.observe(tile);
   }
