@@ -19,15 +19,18 @@ from gemel.metrics import DTW, warping
 Frames = list[list[float]]
 
 
-def local(u: list[float], v: list[float]) -> float:
-    return math.sqrt(sum((a - b) ** 2 for a, b in zip(u, v, strict=True)))
+def local(u: list[float], v: list[float], power: float | None = None) -> float:
+    if power is None:
+        return math.sqrt(sum((a - b) ** 2 for a, b in zip(u, v, strict=True)))
+    each = [((a - b) ** 2 + 0.05**2) ** (power / 2) for a, b in zip(u, v, strict=True)]
+    return sum(each) / len(each) - 0.05**power
 
 
-def slow_dtw(u: Frames, v: Frames) -> float:
+def slow_dtw(u: Frames, v: Frames, power: float | None = None) -> float:
     """Sakoe and Chiba 1978, table I, symmetric, P = 0: g(i, j), then g(I, J) / (I + J)."""
     g: dict[tuple[int, int], float] = {}
     for i, j in product(range(len(u)), range(len(v))):
-        d = local(u[i], v[j])
+        d = local(u[i], v[j], power)
         if (i, j) == (0, 0):
             g[0, 0] = 2 * d
             continue
@@ -78,16 +81,18 @@ def frames_of(row: Tensor, channels: int) -> Frames:
     channels=st.integers(1, 3),
     seed=st.integers(0, 999),
     whole=st.booleans(),
+    power=st.sampled_from([None, 0.5, 1.0]),
 )
 def test_it_is_the_textbook_recursion(
-    rows: int, frames: int, channels: int, seed: int, whole: bool
+    rows: int, frames: int, channels: int, seed: int, whole: bool, power: float | None
 ) -> None:
     u, v = draw(rows, frames, channels, seed), draw(rows, frames, channels, seed + 1)
     if whole:
         u, v = u.round(), v.round()  # many ties
-    metric = DTW(channels)
+    metric = DTW(channels, power=power)
     expected = [
-        slow_dtw(frames_of(a, channels), frames_of(b, channels)) for a, b in zip(u, v, strict=True)
+        slow_dtw(frames_of(a, channels), frames_of(b, channels), power)
+        for a, b in zip(u, v, strict=True)
     ]
     assert metric(u, v).tolist() == pytest.approx(expected, abs=1e-12)
     found = metric(u.requires_grad_(), v)  # the sum along the path
@@ -118,6 +123,7 @@ def test_the_matrix_is_the_distance_of_each_from_every(monkeypatch: pytest.Monke
 def test_gradients_by_finite_differences() -> None:
     u, v = draw(3, 7, 2, 5).requires_grad_(), draw(3, 7, 2, 6).requires_grad_()
     assert torch.autograd.gradcheck(DTW(2), (u, v), eps=1e-7, atol=1e-6)
+    assert torch.autograd.gradcheck(DTW(2, power=0.5), (u, v), eps=1e-7, atol=1e-5)
     assert torch.autograd.gradcheck(DTW(2).matrix, (u[:2], v), eps=1e-7, atol=1e-6)
 
 
@@ -164,6 +170,8 @@ def test_settings_make_it_again_and_wrong_ones_are_refused() -> None:
     assert math.isinf(DTW(7).reach(70, unit_length=True))
     with pytest.raises(SettingsError, match="`channels` must be 1 or more; got 0"):
         DTW(0)
+    with pytest.raises(SettingsError, match="`power` must be above 0"):
+        DTW(2, power=0.0)
     for use in (
         lambda: DTW(3).build(10),
         lambda: DTW(3)(torch.zeros(1, 10), torch.zeros(1, 10)),

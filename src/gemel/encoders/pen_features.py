@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from gemel.errors import SettingsError
 
 Row = Float[Tensor, "batch points"]
-SMOOTH = 5
+SMOOTH = 3
 """Points over which derivatives are averaged."""
 SLOW = 0.01
 """Sizes a second: what is added to a speed before its logarithm is taken."""
@@ -124,6 +124,7 @@ CHANNELS: dict[str, Callable[[Motion], Row]] = {
     "acceleration_x": lambda m: standard(m.ax),
     "acceleration_y": lambda m: standard(m.ay),
     "pressure": lambda m: standard(m.pressure),
+    "pressure_change": lambda m: standard(m.slope(m.pressure)),
     "cosine": lambda m: m.vx / m.speed,
     "sine": lambda m: m.vy / m.speed,
     "log_speed": lambda m: (m.speed + SLOW).log(),
@@ -143,13 +144,13 @@ BROMLEY = (
 """The eight of Bromley and others 1993, as far as they are remembered."""
 
 MODERN = (
-    "x",
     "y",
     "velocity_x",
     "velocity_y",
     "acceleration_x",
     "acceleration_y",
     "pressure",
+    "pressure_change",
     "cosine",
     "sine",
     "log_speed",

@@ -12,6 +12,9 @@ from gemel.metrics.base import Metric, wide
 AT_ONCE = 2**22
 """Local distances that are kept at a time."""
 
+ROUNDED = 0.05
+
+Power = float | int | None
 Sequences = Float[Tensor, "pairs frames channels"]
 Costs = Float[Tensor, "frames frames pairs"]
 Sums = Float[Tensor, "steps pairs"]
@@ -24,30 +27,41 @@ class DTW(Metric):
     An embedding is T frames of C numbers, one frame after the other. A path goes from the first
     frames of both to the last ones; each step moves on in one sequence, in the other, or in both:
 
-        d(u, v) = min over paths of  sum over steps of w |u_i - v_j|  /  2 T
+        d(u, v) = min over paths of  sum over steps of w c(u_i, v_j)  /  2 T
 
     with w = 2 for a step in both and 1 for a step in one, so that all paths weigh 2 T. It is the
     symmetric form without a slope constraint of Sakoe and Chiba 1978, "Dynamic programming
     algorithm optimization for spoken word recognition" (IEEE ASSP 26); the gradient is that of the
-    sum along the best path, held fixed.
+    sum along the best path, held fixed. What two frames cost is
+
+        c(a, b) = |a - b|,  or with a power p  the mean over channels of  |a_c - b_c|^p
+
+    A power below 1 lets one channel that is far off count for less than several that are somewhat
+    off (Aggarwal, Hinneburg, Keim 2001, "On the surprising behavior of distance metrics in high
+    dimensional space"). It is rounded off below differences of `ROUNDED`, for a gradient.
 
     d >= 0, d(x, x) = 0 and symmetry hold. 0 only where equal fails (a frame that lasts longer
     costs nothing), and so does the triangle. A distance takes T^2 local ones.
 
     Args:
         channels: C.
+        power: p, above 0; None takes the Euclidean distance of frames.
 
     Raises:
-        SettingsError: `channels` is below 1 or, in `build`, no divisor of the embedding's length.
+        SettingsError: `channels` is below 1 or, in `build`, no divisor of the embedding's length;
+            or `power` is not above 0.
     """
 
     slow = True
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, power: float | int | None = None) -> None:
         super().__init__()
+        if power is not None and not power > 0:
+            raise SettingsError(f"`power` must be above 0, or None; got {power}")
         if channels < 1:
             raise SettingsError(f"`channels` must be 1 or more; got {channels}")
         self.channels = channels
+        self.power = power
 
     def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:  # noqa: ARG002
         """Check that embeddings of `dim` numbers are frames; there are no weights."""
@@ -55,7 +69,7 @@ class DTW(Metric):
 
     def settings(self) -> dict[str, Any]:
         """What `DTW(**settings)` needs to make this metric again."""
-        return {"channels": self.channels}
+        return {"channels": self.channels, "power": self.power}
 
     def forward(
         self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
@@ -64,7 +78,7 @@ class DTW(Metric):
         a, b = self._frames(u), self._frames(v)
         part = self._pairs_at_once(a.shape[1])
         found = [
-            _distance(a[start : start + part], b[start : start + part])
+            _distance(a[start : start + part], b[start : start + part], self.power)
             for start in range(0, len(a), part)
         ]
         return torch.cat(found) if found else wide(u).new_zeros(0)
@@ -87,7 +101,7 @@ class DTW(Metric):
         """The best path of one pair, from its beginning: frames of u and v, and how far apart."""
         with torch.no_grad():
             a, b = self._frames(u[None]), self._frames(v[None])
-            costs = local_distances(a, b)
+            costs = local_distances(a, b, self.power)
             rows, columns, weights = best_path(costs, accumulated(costs, keep=True))
             kept = weights[:, 0] > 0
             i, j = rows[kept, 0].flip(0), columns[kept, 0].flip(0)
@@ -109,30 +123,36 @@ class DTW(Metric):
         return max(1, AT_ONCE // frames**2)
 
 
-def _distance(a: Sequences, b: Sequences) -> Float[Tensor, " pairs"]:
+def _distance(a: Sequences, b: Sequences, power: Power) -> Float[Tensor, " pairs"]:
     whole = 2 * a.shape[1]
     wanted = torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)
     with torch.no_grad():
-        costs = local_distances(a, b)
+        costs = local_distances(a, b, power)
         sums = accumulated(costs, keep=wanted)
     if not wanted:
         return sums[-1][-1] / whole
     i, j, weights = best_path(costs, sums)
     pair = torch.arange(len(a), device=a.device).expand_as(i)
-    steps: Tensor = torch.linalg.vector_norm(a[pair, i] - b[pair, j], dim=2)  # [cells, pairs]
+    steps = cost(a[pair, i] - b[pair, j], 2, power)  # [cells, pairs]
     return (steps * weights).sum(dim=0) / whole
 
 
-def local_distances(a: Sequences, b: Sequences) -> Costs:
-    """The distance of each frame of the one from each of the other.
+def cost(difference: Float[Tensor, "..."], axis: int, power: Power) -> Float[Tensor, "..."]:
+    """What frames cost that differ so; `axis` is that of the channels."""
+    if power is None:
+        found: Tensor = torch.linalg.vector_norm(difference, dim=axis)
+        return found
+    rounded = (difference.square() + ROUNDED**2).pow(power / 2) - ROUNDED**power
+    return rounded.mean(dim=axis)
+
+
+def local_distances(a: Sequences, b: Sequences, power: Power) -> Costs:
+    """What each frame of the one costs beside each of the other.
 
     The pairs come last, so that the cells of an antidiagonal lie in rows, which is much faster.
     """
     left, right = a.permute(1, 2, 0).contiguous(), b.permute(1, 2, 0).contiguous()
-    costs = left.new_empty(len(left), len(right), len(a))
-    for frame, row in zip(left, costs, strict=True):
-        torch.sum((right - frame).square_(), dim=1, out=row)
-    return costs.sqrt_()
+    return torch.stack([cost(right - frame, 1, power) for frame in left])
 
 
 def accumulated(costs: Costs, *, keep: bool) -> list[Sums]:
