@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gemel.data.arrays import arrays, pair_arrays
+    from gemel.data.brown import brown, brown_pairs
+    from gemel.data.correspondences import correspondences
     from gemel.data.digits import digits
     from gemel.data.drawn import drawn
     from gemel.data.fetch import fetch
@@ -19,12 +21,17 @@ if TYPE_CHECKING:
     from gemel.data.omniglot import lake_runs, omniglot
     from gemel.data.orl_faces import orl_faces
     from gemel.data.pairs_csv import pairs_csv
+    from gemel.data.patch_pairs import patch_pairs
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
+    from gemel.data.scenes import scenes
     from gemel.data.turns import quarter_turns
 
 __all__ = [
     "arrays",
+    "brown",
+    "brown_pairs",
+    "correspondences",
     "digits",
     "drawn",
     "fetch",
@@ -36,12 +43,15 @@ __all__ = [
     "orl_faces",
     "pair_arrays",
     "pairs_csv",
+    "patch_pairs",
     "quarter_turns",
     "read",
     "read_picture",
+    "scenes",
 ]
 
 _FILES = {name: name for name in __all__} | {
+    "brown_pairs": "brown",
     "lake_runs": "omniglot",
     "pair_arrays": "arrays",
     "quarter_turns": "turns",
