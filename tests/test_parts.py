@@ -59,4 +59,6 @@ def test_every_loss_word_makes_its_loss() -> None:
 def test_encoders_of_the_table_are_all_there_are() -> None:
     made = {name for name in encoders.__all__ if isinstance(getattr(encoders, name), type)}
     assert made == set(ENCODERS)
-    assert made - {"Joint", "LeNet", "Sides"} == set(SIMPLE_ENCODERS)  # a word makes those
+    assert made - {"Joint", "LeNet", "Sides", "Zagoruyko"} == set(
+        SIMPLE_ENCODERS
+    )  # a word makes those

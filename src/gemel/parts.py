@@ -13,19 +13,21 @@ INPUTS: dict[str, Any] = {
 }
 SIMPLE_ENCODERS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
-    for kind in (encoders.Conv, encoders.Dense, encoders.Koch, encoders.Residual)
+    for kind in (encoders.Conv, encoders.Dense, encoders.Koch, encoders.L2Net, encoders.Residual)
 }
 ENCODERS: dict[str, type[nn.Module]] = {
     **SIMPLE_ENCODERS,
     "Joint": encoders.Joint,
     "LeNet": encoders.LeNet,
     "Sides": encoders.Sides,
+    "Zagoruyko": encoders.Zagoruyko,
 }
 METRICS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (
         metrics.AsymmetricHamming,
         metrics.Cosine,
+        metrics.Decision,
         metrics.Euclidean,
         metrics.Hamming,
         metrics.Learned,

@@ -50,6 +50,7 @@ class Encoder(StrEnum):
     conv = "conv"
     residual = "residual"
     koch = "koch"
+    l2net = "l2net"
     dense = "dense"
 
 
@@ -63,6 +64,7 @@ class Metric(StrEnum):
     weighted_l1 = "weighted-l1"
     mahalanobis = "mahalanobis"
     learned = "learned"
+    decision = "decision"
     hamming = "hamming"
     asymmetric_hamming = "asymmetric-hamming"
 

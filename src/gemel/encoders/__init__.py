@@ -9,8 +9,20 @@ from [B, *shape] to [B, D] is as good. One encoder makes a twin; `Sides` holds t
 from gemel.encoders.conv import Conv
 from gemel.encoders.dense import Dense
 from gemel.encoders.koch import Koch
+from gemel.encoders.l2net import L2Net
 from gemel.encoders.lenet import LeNet
 from gemel.encoders.residual import Residual
 from gemel.encoders.sides import Joint, Sides
+from gemel.encoders.zagoruyko import Zagoruyko
 
-__all__ = ["Conv", "Dense", "Joint", "Koch", "LeNet", "Residual", "Sides"]
+__all__ = [
+    "Conv",
+    "Dense",
+    "Joint",
+    "Koch",
+    "L2Net",
+    "LeNet",
+    "Residual",
+    "Sides",
+    "Zagoruyko",
+]

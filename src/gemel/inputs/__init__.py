@@ -1,5 +1,6 @@
 """Inputs: a raw item to a tensor, and the warps of training."""
 
+from gemel.inputs.alike import Alike, PairAugment, Turns
 from gemel.inputs.augment import Affine, Chain, Colour, Crop, Elastic, Flip, Warp
 from gemel.inputs.blur import Blur
 from gemel.inputs.images import Images
@@ -8,9 +9,11 @@ from gemel.inputs.prepared import Prepared, joined, prepare
 from gemel.inputs.protocol import Input
 from gemel.inputs.reading import AnyPrepared, read_items
 from gemel.inputs.sides import AnyInput, PreparedSides, Sides, input_of
+from gemel.inputs.tones import Tones
 
 __all__ = [
     "Affine",
+    "Alike",
     "AnyInput",
     "AnyPrepared",
     "Blur",
@@ -22,9 +25,12 @@ __all__ = [
     "Images",
     "Input",
     "Numbers",
+    "PairAugment",
     "Prepared",
     "PreparedSides",
     "Sides",
+    "Tones",
+    "Turns",
     "Warp",
     "input_of",
     "joined",

@@ -22,6 +22,7 @@ two points, and the distance from left to right is not that from right to left.
 | AsymmetricHamming | only >= 0 | no | no | no | none |
 | WeightedL1 | no | no | yes | no | alpha, bias |
 | Learned | no | no | yes | no | a small network |
+| Decision | no | no | with both orders | no | a small network |
 """
 
 from gemel.metrics.base import (
@@ -34,13 +35,14 @@ from gemel.metrics.base import (
     working_dtype,
 )
 from gemel.metrics.binary import AsymmetricHamming, CodeMetric, Hamming, codes, pack, unpack
-from gemel.metrics.learned import Learned, Mahalanobis, WeightedL1
+from gemel.metrics.learned import Decision, Learned, Mahalanobis, WeightedL1
 from gemel.metrics.plain import Cosine, Euclidean, Manhattan, SquaredEuclidean
 
 __all__ = [
     "AsymmetricHamming",
     "CodeMetric",
     "Cosine",
+    "Decision",
     "Euclidean",
     "Hamming",
     "Learned",
