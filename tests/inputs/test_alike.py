@@ -103,6 +103,18 @@ def test_gamma_and_inversion() -> None:
     assert 0.2 < changed.double().mean() < 0.4
 
 
+def test_softness_moves_to_the_mean_of_the_neighbours() -> None:
+    dot = torch.zeros(200, 1, 9, 9)
+    dot[:, :, 4, 4] = 1.0
+    soft = Tones(gamma=0.0, soft=1.0, noise=0.0)(dot, generator())
+    torch.testing.assert_close(soft.sum((1, 2, 3)), torch.ones(200))
+    way = 9 * soft[:, 0, 2, 2].sqrt()  # a corner is reached by two diagonal steps alone
+    middle = (1 - way * 8 / 9) ** 2 + 8 * (way / 9) ** 2
+    torch.testing.assert_close(soft[:, 0, 4, 4], middle, atol=1e-5, rtol=0)
+    assert way.min() < 0.05
+    assert way.max() > 0.95
+
+
 def test_shades_are_smooth_and_noise_is_as_strong_as_it_says() -> None:
     grey = torch.full((300, 1, 33, 33), 0.4)
     shaded = Tones(gamma=0.0, shade=0.5, noise=0.0)(grey, generator())
@@ -116,5 +128,5 @@ def test_shades_are_smooth_and_noise_is_as_strong_as_it_says() -> None:
     assert spread.mean() == pytest.approx(0.05, rel=0.1)
     with pytest.raises(SettingsError, match="`noise` must be a finite number of 0 or more; got -1"):
         Tones(noise=-1.0)
-    with pytest.raises(SettingsError, match="`invert` is a chance"):
+    with pytest.raises(SettingsError, match=r"`invert` must lie from 0 to 1; got 1\.5"):
         Tones(invert=1.5)

@@ -16,13 +16,15 @@ POINTS = 3  # a side of the grid of shades
 
 @dataclass(frozen=True, kw_only=True)
 class Tones:
-    """Gamma, a smooth shade, exchanged black and white, noise: each picture gets its own.
+    """Gamma, shade, exchanged black and white, softness, noise: each picture gets its own.
 
     Attributes:
         gamma: values are raised to a power of e to the power of up to +-`gamma`.
         shade: each place is multiplied by e to the power of up to +-`shade`, drawn on a 3 x 3 grid
             and smooth between: lamps and shadows.
         invert: the chance that black and white are exchanged.
+        soft: how far each pixel moves to the mean of its 3 x 3 neighbours, twice: up to this share
+            of the way.
         noise: standard deviations of normal noise are drawn from 0 to this.
 
     Raises:
@@ -32,30 +34,37 @@ class Tones:
     gamma: float = 0.7
     shade: float = 0.0
     invert: float = 0.0
+    soft: float = 0.0
     noise: float = 0.03
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < math.inf:
                 raise SettingsError(f"`{name}` must be a finite number of 0 or more; got {value}")
-        if self.invert > 1:
-            raise SettingsError(f"`invert` is a chance, from 0 to 1; got {self.invert}")
+        for name in ("invert", "soft"):
+            if getattr(self, name) > 1:
+                raise SettingsError(f"`{name}` must lie from 0 to 1; got {getattr(self, name)}")
 
     def __call__(
         self, batch: Float[Tensor, "batch channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "batch channels height width"]:
         """The batch, each picture changed by itself; values stay between 0 and 1."""
         count = len(batch)
-        drawn = uniform(count, 3 + POINTS**2, generator).to(batch)[:, :, None, None, None]
+        drawn = uniform(count, 4 + POINTS**2, generator).to(batch)[:, :, None, None, None]
         if self.invert:
             chosen = (drawn[:, 0] + 1) / 2 < self.invert
             batch = torch.where(chosen, 1 - batch, batch)
         if self.gamma:
             batch = batch.clamp(min=1e-4) ** (self.gamma * drawn[:, 1]).exp()
         if self.shade:
-            grid = drawn[:, 3:].reshape(count, 1, POINTS, POINTS)
+            grid = drawn[:, 4:].reshape(count, 1, POINTS, POINTS)
             smooth = F.interpolate(grid, batch.shape[2:], mode="bilinear", align_corners=True)
             batch = batch * (self.shade * smooth).exp()
+        if self.soft:
+            way = self.soft * (drawn[:, 3] + 1) / 2
+            for _ in range(2):
+                around = F.pad(batch, (1, 1, 1, 1), mode="replicate")
+                batch = batch + way * (F.avg_pool2d(around, 3, stride=1) - batch)
         if self.noise:
             noise = torch.randn(batch.shape, generator=generator, device=generator.device)
             batch = batch + self.noise * (drawn[:, 2] + 1) / 2 * noise.to(batch)
