@@ -13,6 +13,8 @@ from gemel.items import Items, Pairs
 _OWN_READERS = (
     ("images_*.zip", "Omniglot's zips", "omniglot"),
     ("*-idx3-ubyte*", "MNIST's files", "mnist"),
+    ("patches*.bmp", "PhotoTour's bitmaps of patches", "brown"),
+    ("*/H1to2*", "scenes with homographies", "correspondences"),
 )
 
 

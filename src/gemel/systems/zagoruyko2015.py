@@ -352,7 +352,7 @@ def table(results: Results, plan: Plan, other: Figure) -> Table:
             f"By scene, {OWN} and RootSIFT, true frames: {by_scene(results, true)}.",
             f"siam-SPP on patches of {OTHER_SIZE} x {OTHER_SIZE}, the scenes of the first fold: "
             f"{other.short}.",
-            f"Networks have {plan.sizes.share:g} of the paper's maps and {plan.steps[0]:,} steps of "
+            f"Networks: {plan.sizes.share:g} of the paper's maps, {plan.steps[0]:,} steps of "
             f"{PAIRS} pairs; the two descriptors {plan.steps[1]:,} of {PLACES} places. Published: "
             "means of six tests on Brown's patches, remembered and not looked up in the paper.",
         ),
