@@ -63,9 +63,19 @@ class Tones:
         if self.soft:
             way = self.soft * (drawn[:, 3] + 1) / 2
             for _ in range(2):
-                around = F.pad(batch, (1, 1, 1, 1), mode="replicate")
-                batch = batch + way * (F.avg_pool2d(around, 3, stride=1) - batch)
+                batch = batch + way * (_around(_around(batch, 2), 3) - batch)
         if self.noise:
             noise = torch.randn(batch.shape, generator=generator, device=generator.device)
             batch = batch + self.noise * (drawn[:, 2] + 1) / 2 * noise.to(batch)
         return batch.clamp(0, 1)
+
+
+def _around(
+    x: Float[Tensor, "batch channels height width"], axis: int
+) -> Float[Tensor, "batch channels height width"]:
+    """The mean of each pixel and its two neighbours along an axis; the border counts twice."""
+    side = x.shape[axis]
+    first, last = x.narrow(axis, 0, 1), x.narrow(axis, side - 1, 1)
+    wide = torch.cat([first, x, last], dim=axis)
+    total = wide.narrow(axis, 0, side) + wide.narrow(axis, 1, side) + wide.narrow(axis, 2, side)
+    return total / 3

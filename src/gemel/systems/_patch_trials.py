@@ -1,6 +1,6 @@
 """Scenes and trials of the patch comparers, and their judging."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -28,7 +28,8 @@ TRUE = Cutting(size=SIZE, magnification=MAGNIFICATION)
 """Through the true affine frame: the keypoint's own, carried over by the homography."""
 FOUND = replace(TRUE, similar=True, jitter=Jitter())
 """As a detector of blobs would find it: place, size and turn, each missed by a little."""
-TRAINING = replace(TRUE, jitter=Jitter(stretch=0.1))
+LEARNED = replace(TRUE, jitter=Jitter(stretch=0.1))
+"""The true frame, missed as detectors miss it."""
 CUTS = {"true frames": TRUE, "as detectors find": FOUND}
 GROUPS = (
     ("graf", "graffiti"),
@@ -42,10 +43,11 @@ SymBench pairs with one first picture."""
 VALIDATION = ("boat", "riga", "arch", "arch_easy")
 """Never tested and never trained on: they give the threshold."""
 FOLDS = (
-    ("graf", "graffiti", "bdom", "notredame", "notredame12", "postoffice"),
-    ("metz", "sanmarco", "sanmarco2", "bikes", "portcullis", "chinesebuilding"),
+    ("graf", "bdom", "notredame", "notredame12", "postoffice"),
+    ("metz", "sanmarco", "sanmarco2", "portcullis", "chinesebuilding"),
 )
-"""The scenes that each fold tests; it trains on all others but the validation scenes."""
+"""The scenes that each fold tests. It trains on all others that show something else, but for the
+validation scenes. bikes and graffiti are not tested: RootSIFT makes no mistake there."""
 FPR = FalseAcceptRate(0.95)
 NCC, ROOT_SIFT = "normalised cross-correlation", "RootSIFT"
 
@@ -57,6 +59,12 @@ Judge = Callable[[Pairs], Distances]
 def group_of(scene: str) -> str:
     """The first scene of those that show the same thing."""
     return next((group[0] for group in GROUPS if scene in group), scene)
+
+
+def trained_on(scenes: Mapping[str, Scene], tested: Sequence[str]) -> list[Scene]:
+    """The scenes that a fold may train on."""
+    held = {group_of(scene) for scene in (*tested, *VALIDATION)}
+    return [scene for name, scene in scenes.items() if group_of(name) not in held]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +105,22 @@ class Trials:
         return found if isinstance(found, Figure) else "too few pairs"
 
 
-def training_items(scenes: Sequence[Scene], *, most: int, copies: int, seed: int) -> Items:
-    """Patches of scenes that nothing is tested on, jittered as detectors are."""
-    return data.correspondences(
-        scenes, cutting=TRAINING, most=most, copies=copies, seed=seed, name="training scenes"
+def training_items(scenes: Sequence[Scene], *, most: int, seed: int) -> Items:
+    """Two patches of each place and picture: through the true frame, and jittered (`LEARNED`)."""
+    parts = [
+        data.correspondences(scenes, cutting=cutting, most=most, seed=seed, name="training scenes")
+        for cutting in (TRUE, LEARNED)
+    ]
+    details = {
+        key: np.concatenate([part.details[key] for part in parts]) for key in parts[0].details
+    }
+    return Items(
+        values=np.concatenate([np.asarray(part.values) for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        groups=np.concatenate([part.groups for part in parts if part.groups is not None]),
+        name="training scenes",
+        origins=[part.origin(item) for part in parts for item in range(len(part))],
+        details=details | {"copy": np.repeat([0, 1], [len(part) for part in parts])},
     )
 
 

@@ -27,15 +27,21 @@ What is done differently, and why:
   decides more than what compares them: with frames of 6 and 12 sizes RootSIFT is wrong on graf at
   49 and 24 %, with 18 at 6 %.
 - Scenes, not points, are held out: two folds, each tested by networks that saw none of its scenes
-  nor another picture of what they show (graf and SymBench's graffiti are one mural). boat, riga
-  and the arch are neither tested nor trained on: they chose the settings and give thresholds.
-- A form for two cores: {share} of the paper's maps, and minutes of training for each network where
-  the paper has days. AdamW with a falling rate stands in for averaged SGD. Training patches are
-  jittered, and their tones changed, each by itself, or a thousand steps would learn little of
-  night and day.
-- HardNet (Mishchuk and others 2017) on the same patches: its triplets, the hardest of a batch, and
-  margin; of the trunk a form with half the maps that halves its pictures at once. It has mean 0 and
-  standard deviation 1, too, where the paper takes the mean alone: a different protocol.
+  nor another picture of what they show (graf and SymBench's graffiti are one mural). Settings were
+  chosen on boat, riga, arch, trevi02, leuven and townsquare, which are never tested; boat, riga and
+  arch are not trained on, either, and give the threshold. bikes and graffiti are not tested, since
+  RootSIFT makes no mistake there.
+- A form for two cores: a quarter of the paper's maps and hidden numbers, and two minutes of
+  training where the paper has days. That needs help: batch normalisation without weights in the
+  convolutions; patches of mean 0 and standard deviation 1, where the paper takes the mean alone, a
+  different protocol; AdamW with a falling rate for averaged SGD; training patches cut twice, one of
+  them jittered; and tones changed for each patch by itself. `encoders.Zagoruyko` has the paper's
+  own sizes, and tests count their weights.
+- Of the branches alone no training is made: they are those of the trained twins.
+- HardNet (Mishchuk and others 2017) on the same patches: its triplets of the hardest in a batch,
+  and its margin, of a trunk with half the maps that halves its pictures in the first convolution.
+  gemel's descriptor is the same network with the supervised contrastive loss in its place; that
+  of the first fold is kept as the model to use, descriptor.gemel.
 """
 
 from collections.abc import Callable, Mapping
@@ -70,22 +76,25 @@ from gemel.systems._patch_trials import (
     as_descriptor,
     distances_of,
     group_of,
+    trained_on,
     training_items,
 )
 from gemel.systems.reproduction import Request, Row, Table
 from gemel.training import AdamW
 
-SHARE = 0.5
+SHARE = 0.25
 """Of the paper's maps and hidden numbers."""
-STEPS, DESCRIPTOR_STEPS, QUICK_STEPS = 600, 700, 4
+STEPS, DESCRIPTOR_STEPS, QUICK_STEPS = 500, 300, 4
 PAIRS, PLACES = 128, 256
 """Pairs, and places of two patches, in a batch."""
-RATE, DESCRIPTOR_RATE = 1e-3, 3e-3
+RATE = 3e-3
 HARD, OWN = "hardnet", "gemel's descriptor"
 BEST_OF_PAPER, WORST_OF_PAPER = "2ch-2stream", "siam-l2"
 FALSE_ACCEPTS, QUICK_FALSE_ACCEPTS = 0.01, 0.1
 """The share of different pairs that the thresholds accept."""
 TONES = inputs.Tones(gamma=0.7, shade=0.5, invert=0.15, soft=0.8, noise=0.03)
+FEW_TONES = inputs.Tones(gamma=0.5, invert=0.05, noise=0.02)
+"""For descriptors, and for pair comparers, which learn more slowly."""
 TWIN_SPP: Layers = ((96, 7, 3, 2), (192, 5, 1, 1), (256, 3, 1, 1))
 OTHER_SIZE = 96
 """Pixels a side of the patches that only spatial pyramid pooling takes as they are."""
@@ -131,7 +140,8 @@ class Sizes:
     def trunk(self, layers: Layers = Zagoruyko.SIAM, *hidden: int, **settings: Any) -> Zagoruyko:
         """A stack of convolutions, with linear layers if there are any; the last 1 stays 1."""
         lengths = [one if one == 1 else self.of(one) for one in hidden]
-        return Zagoruyko(slim(layers, self.share), lengths, **settings)
+        made = {"normalised": True, "standardise": True} | settings
+        return Zagoruyko(slim(layers, self.share), lengths, **made)
 
     def decision(self, width: int = 512, **settings: Any) -> metrics.Decision:
         """The network that compares two embeddings."""
@@ -161,7 +171,6 @@ class Plan:
     Attributes:
         folds: the scenes that each fold tests.
         places: of each scene, at most: for training, for tests.
-        copies: training patches of each place and picture.
         steps: of each pair comparer, and of each descriptor.
         sizes: of the networks.
         width: of the descriptors' first maps.
@@ -171,7 +180,6 @@ class Plan:
 
     folds: tuple[tuple[str, ...], ...]
     places: tuple[int, int]
-    copies: int
     steps: tuple[int, int]
     sizes: Sizes
     width: int
@@ -185,11 +193,9 @@ class Plan:
             few = ("graf", "bdom", "metz", "portcullis", "riga")
             steps = (QUICK_STEPS, QUICK_STEPS)
             return cls(
-                (("graf", "bdom"),), (60, 60), 1, steps, Sizes(0.1), 4, QUICK_FALSE_ACCEPTS, few
+                (("graf", "bdom"),), (60, 60), steps, Sizes(0.1), 4, QUICK_FALSE_ACCEPTS, few
             )
-        return cls(
-            FOLDS, (1000, 500), 2, (STEPS, DESCRIPTOR_STEPS), Sizes(SHARE), 16, FALSE_ACCEPTS
-        )
+        return cls(FOLDS, (600, 500), (STEPS, DESCRIPTOR_STEPS), Sizes(SHARE), 16, FALSE_ACCEPTS)
 
 
 def reproduce(request: Request) -> Table:
@@ -210,9 +216,8 @@ def reproduce(request: Request) -> Table:
                     scenes[scene], cutting, plan.places[1], request.seed
                 )
         train = training_items(
-            [scene for name, scene in scenes.items() if name not in (*tested, *VALIDATION)],
+            trained_on(scenes, tested),
             most=plan.places[0],
-            copies=plan.copies,
             seed=request.seed,
         )
         held = [scenes[name] for name in VALIDATION if name in scenes]
@@ -247,7 +252,7 @@ def trained(
             pairs,
             loss=losses.PairHinge(0.0, margin=1.0),
             sampler=partial(sampling.BalancedPairs, pairs=PAIRS, seed=request.seed),
-            augment=inputs.Alike(inputs.Turns(), each=TONES),
+            augment=inputs.Alike(inputs.Turns(), each=FEW_TONES),
             validation=None,
             steps=plan.steps[0],
             descent=AdamW(rate=RATE),
@@ -276,7 +281,7 @@ def trained(
             augment=TONES,
             validation=None,
             steps=plan.steps[1],
-            descent=AdamW(rate=DESCRIPTOR_RATE),
+            descent=AdamW(rate=RATE),
             seed=request.seed,
         )
     return found
