@@ -33,6 +33,8 @@ SIFT_WINDOW = 6.0
 """Sides of SIFT's window in sizes of its keypoint: 4 bins of 3 sigma, where the size is 2 sigma."""
 FINEST, MOST_SAMPLES = 1e-6, 8
 LEAST_PICTURE = 16
+SURE, MOST_DRAWS = 0.9999, 20_000
+"""RANSAC stops when it has drawn four inliers so surely, or after so many draws."""
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,29 @@ def root_sift(patches: UInt8[np.ndarray, "N size size"]) -> Float[np.ndarray, "N
         out[place] = sift.compute(np.ascontiguousarray(patch), [middle])[1][0]
     out /= np.maximum(out.sum(axis=1, keepdims=True), 1e-12)
     return np.sqrt(out, out=out)
+
+
+def ransac(left: Points, right: Points, *, pixels: float, seed: int) -> Homography | None:
+    """The homography from `left` to `right` on which most of the M matches agree, if any.
+
+    RANSAC (Fischler and Bolles 1981) with local optimisation, by OpenCV: a match agrees when its
+    left place comes to lie within `pixels` of its right one.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+        SettingsError: `pixels` is not above 0.
+    """
+    if not 0 < pixels < math.inf:
+        raise SettingsError(f"`pixels` must be a number above 0; got {pixels}")
+    cv2 = _cv2()
+    how = cv2.UsacParams()
+    how.randomGeneratorState = seed % 2**31
+    how.threshold = pixels
+    how.confidence, how.maxIterations = SURE, MOST_DRAWS
+    how.sampler, how.score = cv2.SAMPLING_UNIFORM, cv2.SCORE_METHOD_MSAC
+    how.loMethod = cv2.LOCAL_OPTIM_INNER_LO
+    found = cv2.findHomography(left, right, how)[0]
+    return None if found is None else np.asarray(found, dtype=np.float64)
 
 
 def _diagonal(

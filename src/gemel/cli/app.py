@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gemel.cli import DIFFERENT, SAME, TOO_CLOSE, gallery, keys, serving, systems
+from gemel.cli import DIFFERENT, SAME, TOO_CLOSE, gallery, keys, matching, serving, systems
 from gemel.cli.sources import HELP as DATA_HELP
 from gemel.errors import SettingsError
 
@@ -26,6 +26,7 @@ gallery.register(app)
 serving.register(app)
 keys.register(app)
 systems.register(app)
+matching.register(app)
 
 NEGATIVE = {"ignore_unknown_options": True}  # so that an item may be "-1,2"
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]

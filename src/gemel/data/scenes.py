@@ -53,6 +53,24 @@ def scenes(folder: str | PathLike[str]) -> list[Scene]:
     return _joined(found)
 
 
+def read_homography(path: Path) -> Float[np.ndarray, "3 3"]:
+    """The matrix in a file: nine numbers, row by row.
+
+    Raises:
+        DataError: there are no nine numbers, or the matrix has no inverse.
+    """
+    words = path.read_text(encoding="utf-8", errors="replace").split()
+    try:
+        matrix = np.array([float(word) for word in words]).reshape(3, 3)
+    except ValueError as error:
+        raise DataError(
+            f"{path}: expected nine numbers, a 3 x 3 matrix row by row, got {len(words)} words"
+        ) from error
+    if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
+        raise DataError(f"{path}: expected a matrix that can be inverted, got {matrix.tolist()}")
+    return matrix
+
+
 def _scene(folder: Path) -> list[Scene]:
     """The scene in a folder, in either layout; none where there is none."""
     for first, other, matrix in LAYOUTS:
@@ -70,7 +88,7 @@ def _scene(folder: Path) -> list[Scene]:
                     "suffix such as .jpg"
                 )
             pictures.append(picture)
-            matrices.append(_homography(path))
+            matrices.append(read_homography(path))
         return [Scene(folder.name, tuple(pictures), tuple(matrices))]
     return []
 
@@ -78,19 +96,6 @@ def _scene(folder: Path) -> list[Scene]:
 def _picture(folder: Path, stem: str) -> Path | None:
     """The one file of that stem with a suffix, where there is one."""
     return next(iter(sorted(folder.glob(f"{stem}.*"))), None)
-
-
-def _homography(path: Path) -> Float[np.ndarray, "3 3"]:
-    words = path.read_text(encoding="utf-8", errors="replace").split()
-    try:
-        matrix = np.array([float(word) for word in words]).reshape(3, 3)
-    except ValueError as error:
-        raise DataError(
-            f"{path}: expected nine numbers, a 3 x 3 matrix row by row, got {len(words)} words"
-        ) from error
-    if not np.isfinite(matrix).all() or np.linalg.matrix_rank(matrix) < 3:
-        raise DataError(f"{path}: expected a matrix that can be inverted, got {matrix.tolist()}")
-    return matrix
 
 
 def _joined(found: list[Scene]) -> list[Scene]:
