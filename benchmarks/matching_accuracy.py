@@ -5,10 +5,11 @@
         --model "OUT/gemel's descriptor-2.gemel"
 
 The share of mutually nearest matches that the true homography takes to within 1, 3 and 5 pixels,
-mean over pairs of pictures (the first picture of a scene with each other one). All descriptors
-have the same keypoints. Each model is tested on the scenes of one fold, the first --model on those
-of the first, and so on; one that was trained on a place of them is refused. Without models all
-scenes are tested, by RootSIFT alone. It prints markdown.
+mean over pairs of pictures (the first picture of a scene with each other one). All descriptors have
+the same keypoints. Who matches more of them has more wrong matches, too, so the share is also given
+for equally many. Each model is tested on the scenes of one fold, the first --model on those of the
+first, and so on; one that was trained on a place of them is refused. Without models all scenes are
+tested, by RootSIFT alone. It prints markdown.
 """
 
 import argparse
@@ -21,15 +22,18 @@ import numpy as np
 import gemel
 from gemel import data, leaks, patches
 from gemel.data.scenes import Scene
-from gemel.evaluation import bootstrap, figure, matching_accuracy, reprojection_errors
+from gemel.evaluation import Figure, bootstrap, figure, matching_accuracy, reprojection_errors
 from gemel.evaluation.matching_accuracy import PIXELS, right_shares
 from gemel.items import Items
-from gemel.matching import MAGNIFICATION, SIZE, View, by_model, match, root_sift, view
+from gemel.matching import MAGNIFICATION, SIZE, Compare, View, by_model, match, root_sift, view
 from gemel.model import Siamese
-from gemel.systems._patch_trials import FOLDS, SETS, group_of
+from gemel.systems._patch_trials import FOLDS, SETS, VALIDATION, group_of
 
 SIFTS_WINDOW = 6.0
+RIGHT = 3
+"""Pixels, where one bound stands for all."""
 NETWORK, ROOT_SIFT, SIFT = "gemel's descriptor", "RootSIFT", "RootSIFT, SIFT's own window"
+SPLIT = "scenes"
 MOST_PLACES = 10_000
 """More than a scene gives to train on."""
 
@@ -40,7 +44,7 @@ class Pair:
 
     Attributes:
         scene: whose pictures they are.
-        errors: [M] the reprojection error of each match.
+        errors: [M] the reprojection error of each match, the nearest match first.
         inliers: how many RANSAC kept.
     """
 
@@ -78,7 +82,7 @@ def narrowed(picture: View) -> View:
 def judged(scene: Scene, model: Siamese | None, keypoints: int, seed: int) -> dict[str, list[Pair]]:
     """What each descriptor makes of the first picture of a scene with each other one."""
     views = [view(path, most=keypoints) for path in scene.pictures]
-    ways = {
+    ways: dict[str, tuple[list[View], Compare]] = {
         ROOT_SIFT: (views, root_sift),
         SIFT: ([narrowed(one) for one in views], root_sift),
     }
@@ -94,52 +98,101 @@ def judged(scene: Scene, model: Siamese | None, keypoints: int, seed: int) -> di
     return found
 
 
-def table(found: dict[str, list[Pair]], seed: int) -> list[str]:
-    """A row for each descriptor, and one for what the first is better by than the others."""
-    first, *others = found
-    groups = [group_of(pair.scene) for pair in found[first]]
-    shares = {name: right_shares([pair.errors for pair in pairs]) for name, pairs in found.items()}
-    lines = [
-        "| descriptor | "
-        + " | ".join(f"MMA at {bound} px" for bound in PIXELS)
-        + " | matches | right at 3 px | inliers |",
-        "|---|" + "---|" * (len(PIXELS) + 3),
-    ]
-    for name, pairs in found.items():
-        figures = matching_accuracy(
-            [pair.errors for pair in pairs], groups=groups, split="test scenes", seed=seed
-        )
-        counts = (
-            np.mean([len(pair.errors) for pair in pairs]),
-            np.mean([(pair.errors <= 3).sum() for pair in pairs]),
-            np.mean([pair.inliers for pair in pairs]),
-        )
-        cells = [name, *(one.short for one in figures), *(f"{count:,.0f}" for count in counts)]
-        lines.append(f"| {' | '.join(cells)} |")
-    for other in others:
-        cells = [f"{first} less {other}"]
-        for column in range(len(PIXELS)):
-            gap = shares[first][:, column] - shares[other][:, column]
-            interval = bootstrap(gap, clusters=groups, seed=seed, share=False)
-            cells.append(
-                figure(
-                    "", float(gap.mean()), interval, count=len(gap), unit="", split="", seed=seed
-                ).short
+def measured(found: dict[str, list[Pair]], seed: int) -> dict[str, list[Figure]]:
+    """MMA at each bound, and at 3 px of the nearest of so many matches as all descriptors have."""
+    groups = groups_of(next(iter(found.values())))
+    rows = {}
+    for name, errors in errors_of(found).items():
+        rows[name] = [
+            one
+            for part, bounds in ((errors, PIXELS), (fewest(found, errors), (RIGHT,)))
+            for one in matching_accuracy(part, pixels=bounds, groups=groups, split=SPLIT, seed=seed)
+        ]
+    return rows
+
+
+def differences(found: dict[str, list[Pair]], seed: int) -> dict[str, list[Figure]]:
+    """The same of the first descriptor less each other one: above 0 it is better."""
+    groups = groups_of(next(iter(found.values())))
+    shares = {
+        name: np.hstack([right_shares(errors), right_shares(fewest(found, errors), (RIGHT,))])
+        for name, errors in errors_of(found).items()
+    }
+    first, *others = shares
+    return {
+        f"{first} less {other}": [
+            figure(
+                "difference",
+                float(gap.mean()),
+                bootstrap(gap, clusters=groups, seed=seed, share=False),
+                count=len(gap),
+                unit="pairs of pictures",
+                split=SPLIT,
+                seed=seed,
             )
-        lines.append(f"| {' | '.join([*cells, '', '', ''])} |")
+            for gap in (shares[first] - shares[other]).T
+        ]
+        for other in others
+    }
+
+
+def errors_of(found: dict[str, list[Pair]]) -> dict[str, list[np.ndarray]]:
+    """The errors of each descriptor's matches, the nearest match first, by pair."""
+    return {name: [pair.errors for pair in pairs] for name, pairs in found.items()}
+
+
+def fewest(found: dict[str, list[Pair]], errors: list[np.ndarray]) -> list[np.ndarray]:
+    """Of each pair the errors of so many matches as the descriptor with the fewest has."""
+    least = [min(map(len, those)) for those in zip(*errors_of(found).values(), strict=True)]
+    return [one[:count] for one, count in zip(errors, least, strict=True)]
+
+
+def groups_of(pairs: list[Pair]) -> list[str]:
+    """What each pair shows."""
+    return [group_of(pair.scene) for pair in pairs]
+
+
+def table(found: dict[str, list[Pair]], seed: int) -> list[str]:
+    """A row for each descriptor, and one for each difference."""
+    heads = [
+        "descriptor",
+        *(f"MMA at {bound} px" for bound in PIXELS),
+        f"MMA at {RIGHT} px, equally many matches",
+        "matches",
+        f"right at {RIGHT} px",
+        "inliers",
+    ]
+    lines = [line(heads), "|---" * len(heads) + "|"]
+    for name, figures in measured(found, seed).items():
+        counts = np.mean(
+            [
+                (len(pair.errors), (pair.errors <= RIGHT).sum(), pair.inliers)
+                for pair in found[name]
+            ],
+            axis=0,
+        )
+        cells = [one.short for one in figures]
+        lines.append(line([name, *cells, *(f"{count:,.0f}" for count in counts)]))
+    for name, figures in differences(found, seed).items():
+        lines.append(line([name, *(one.short for one in figures), "", "", ""]))
     return lines
 
 
 def by_scene(found: dict[str, list[Pair]]) -> list[str]:
     """The mean share of right matches at 3 px of each scene, in per cent."""
-    lines = [f"| MMA at 3 px, % | {' | '.join(found)} |", "|---|" + "---|" * len(found)]
+    lines = [line([f"MMA at {RIGHT} px, %", *found]), "|---" * (len(found) + 1) + "|"]
     for scene in dict.fromkeys(pair.scene for pair in next(iter(found.values()))):
         cells = []
         for pairs in found.values():
-            mine = right_shares([pair.errors for pair in pairs if pair.scene == scene], (3,))
+            mine = right_shares([pair.errors for pair in pairs if pair.scene == scene], (RIGHT,))
             cells.append(f"{100 * mine.mean():.1f}")
-        lines.append(f"| {scene} ({len(mine)}) | {' | '.join(cells)} |")
+        lines.append(line([f"{scene} ({len(mine)})", *cells]))
     return lines
+
+
+def line(cells: Sequence[str]) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -148,19 +201,21 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, action="append", default=[], help="one a fold")
+    parser.add_argument("--validate", action="store_true", help="on scenes that are never tested")
     parser.add_argument("--keypoints", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    if len(given.model) > len(FOLDS):
-        parser.error(f"there are {len(FOLDS)} folds, and a model for each at most")
+    folds = (VALIDATION,) if given.validate else FOLDS
+    if len(given.model) > len(folds):
+        parser.error(f"{len(folds)} models at most: one for each fold")
     scenes = {scene.name: scene for folder in SETS for scene in data.scenes(given.data / folder)}
     models: list[Siamese | None] = [
         loaded(path, alike(fold, list(scenes)))
-        for path, fold in zip(given.model, FOLDS, strict=False)
+        for path, fold in zip(given.model, folds, strict=False)
     ]
-    models = models or [None] * len(FOLDS)
+    models = models or [None] * len(folds)
     found: dict[str, list[Pair]] = {}
-    for model, fold in zip(models, FOLDS, strict=False):
+    for model, fold in zip(models, folds, strict=False):
         for name in fold:
             for way, pairs in judged(scenes[name], model, given.keypoints, given.seed).items():
                 found.setdefault(way, []).extend(pairs)
@@ -169,7 +224,8 @@ def main() -> None:
     print(
         f"{len(pairs)} pairs of pictures of {len({pair.scene for pair in pairs})} scenes, at most "
         f"{given.keypoints:,} keypoints a picture, seed {given.seed}; intervals are over the "
-        f"{groups} things that the scenes show; counts are means over pairs.\n"
+        f"{groups} things that the scenes show; counts are means over pairs. Equally many: of each "
+        "pair the nearest matches, as many as the descriptor with the fewest has.\n"
     )
     print("\n".join([*table(found, given.seed), "", *by_scene(found)]))
 
