@@ -176,6 +176,7 @@ class Plan:
         width: of the descriptors' first maps.
         false_accepts: the share of different pairs that the thresholds accept.
         only: the scenes that are read; none: all.
+        pictures: of each scene, at most; None: all.
     """
 
     folds: tuple[tuple[str, ...], ...]
@@ -185,6 +186,7 @@ class Plan:
     width: int
     false_accepts: float
     only: tuple[str, ...] = ()
+    pictures: int | None = None
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
@@ -202,7 +204,7 @@ def reproduce(request: Request) -> Table:
     """Train every comparer in every fold, judge them on unseen scenes, draw the pictures."""
     plan = Plan.of(request)
     scenes = {
-        scene.name: scene
+        scene.name: scene.of_first(plan.pictures)
         for folder in SETS
         for scene in data.scenes(request.folder(folder))
         if scene.name in plan.only or not plan.only
