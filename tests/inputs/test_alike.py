@@ -1,12 +1,14 @@
 """Both patches of a pair get one warp; tones change each patch by itself."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 import gemel
-from gemel import Items, Siamese, encoders, inputs, losses, metrics
+from gemel import Items, Siamese, encoders, inputs, losses, metrics, sampling
 from gemel.errors import SettingsError
 from gemel.inputs import Alike, Flip, Tones, Turns
 
@@ -85,8 +87,38 @@ def test_training_gives_it_pairs() -> None:
         same = [a == b for a, b in seen[2:]]
         assert sum(same) == 64  # half of the pairs, so they are whole
     twin = Siamese(inputs.Images(8), dense(), metrics.Cosine())
-    with pytest.raises(SettingsError, match="the loss takes no pairs"):
-        gemel.fit(twin, items, augment=Watching(), steps=1, validation=None)
+    three = partial(sampling.ClassesByItems, classes=3, per_class=3)
+    with pytest.raises(SettingsError, match="the batch has no pairs"):
+        gemel.fit(twin, items, augment=Watching(), sampler=three, steps=1, validation=None)
+
+
+def test_labelled_items_two_by_two_are_pairs_and_keep_their_labels() -> None:
+    """Left and right are exchanged, so each embedding comes back in the other one's place."""
+    values = np.random.default_rng(0).integers(0, 256, (24, 8, 8)).astype(np.uint8)
+    items = Items(values, np.array([str(n // 4) for n in range(24)]), name="noise")
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    class Exchanging:
+        def pair(
+            self, left: Tensor, right: Tensor, generator: torch.Generator
+        ) -> tuple[Tensor, Tensor]:
+            seen.append((left, right))
+            return right, left
+
+    def loss(embeddings: Tensor, labels: Tensor) -> Tensor:
+        left, right = seen[-1]
+        expected = torch.stack([right, left], dim=1).flatten(0, 1)
+        torch.testing.assert_close(embeddings, encoder(expected))
+        known = {tuple(one.ravel().tolist()): n // 4 for n, one in enumerate(values)}
+        classes = [known[tuple((255 * x).round().int().flatten().tolist())] for x in expected]
+        assert labels.tolist() == classes
+        return embeddings.square().mean()
+
+    encoder = encoders.Dense((), 4)
+    twin = Siamese(inputs.Images(8), encoder, metrics.Cosine())
+    two = partial(sampling.ClassesByItems, classes=5, per_class=2)
+    gemel.fit(twin, items, loss=loss, augment=Exchanging(), sampler=two, steps=3, validation=None)
+    assert len(seen) == 3
 
 
 def test_gamma_and_inversion() -> None:

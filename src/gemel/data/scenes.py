@@ -33,6 +33,10 @@ class Scene:
     pictures: tuple[Path, ...]
     homographies: tuple[Float[np.ndarray, "3 3"], ...]
 
+    def of_first(self, most: int | None) -> "Scene":
+        """The scene with its first `most` pictures; None: with all."""
+        return Scene(self.name, self.pictures[:most], self.homographies[:most])
+
 
 def scenes(folder: str | PathLike[str]) -> list[Scene]:
     """The scenes in a folder, by name; those of one and the same first picture become one.

@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from gemel.evaluation import Figure, Roc
 from gemel.reports.pictures import GREY, PALETTE, PLAIN, RIGHT, WRONG
 
-ACROSS, GAP = 12, 3
-"""Pairs in a row of a grid; pixels between the two patches of a pair."""
+ACROSS, GAP, MARGIN, ABOVE = 12, 3, 10, 32
+"""Pairs in a row of a grid; pixels between the two patches of a pair, between pairs, and above."""
 RULE = 0.95
 
 
@@ -58,35 +59,41 @@ def draw_pairs(parts: Mapping[str, Scored]) -> Canvas:
         parts: pairs by the title of their grid.
     """
     rows = [-(-len(part.same) // ACROSS) for part in parts.values()]
-    canvas = Canvas(figsize=(12.0, 0.62 * sum(rows) + 0.4 * len(rows)), dpi=120)
-    heights = [row + 0.5 for row in rows]
-    pieces = np.ravel(np.asarray(canvas.subfigures(len(rows), 1, height_ratios=heights)))
-    for piece, row, (title, part) in zip(pieces, rows, parts.items(), strict=True):
-        piece.suptitle(title, fontsize=10, x=0.01, ha="left")
-        grid = piece.subplots(row, ACROSS, squeeze=False)
-        piece.subplots_adjust(
-            left=0.01, right=0.99, bottom=0.02, top=1 - 0.52 / (row + 0.5), wspace=0.1, hspace=0.42
-        )
-        for axes in grid.flat:
-            axes.axis("off")
-        for number, axes in enumerate(grid.flat[: len(part.same)]):
-            _pair(axes, part, number)
+    canvas = Canvas(figsize=(12.0, 0.68 * sum(rows) + 0.35 * len(rows)), dpi=120)
+    grid = canvas.subplots(
+        len(rows), 1, squeeze=False, height_ratios=rows, gridspec_kw={"hspace": 0.6 / max(rows)}
+    )
+    canvas.subplots_adjust(
+        left=0.01, right=0.99, bottom=0.01, top=1 - 0.25 / canvas.get_figheight()
+    )
+    for axes, row, (title, part) in zip(grid[:, 0], rows, parts.items(), strict=True):
+        size = part.left.shape[1]
+        wide, high = 2 * size + GAP, size
+        axes.set(xlim=(-MARGIN, ACROSS * (wide + MARGIN)), ylim=(row * (high + ABOVE), -MARGIN))
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=10, loc="left", pad=3)
+        for number in range(len(part.same)):
+            x = number % ACROSS * (wide + MARGIN)
+            y = number // ACROSS * (high + ABOVE) + ABOVE - MARGIN
+            _pair(axes, part, number, (x, y))
     return canvas
 
 
-def _pair(axes: Axes, part: Scored, number: int) -> None:
+def _pair(axes: Axes, part: Scored, number: int, corner: tuple[int, int]) -> None:
+    """One pair with its upper left corner there."""
     size = part.left.shape[1]
     both = np.full((size, 2 * size + GAP), 255, np.uint8)
     both[:, :size], both[:, size + GAP :] = part.left[number], part.right[number]
+    x, y = corner
+    extent = (x, x + both.shape[1], y + size, y)
+    axes.imshow(both, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
     same = bool(part.same[number])
-    axes.axis("on")
-    axes.imshow(both, cmap="gray", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
     colour = RIGHT if same else WRONG
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=2)
-    mark = "=" if same else "≠"
-    axes.set_title(f"{mark} {part.distance[number]:.2f}", fontsize=7, color=colour, pad=2)
+    axes.add_patch(
+        Rectangle((x, y), both.shape[1], size, fill=False, edgecolor=colour, linewidth=2)
+    )
+    words = f"{'=' if same else '≠'} {part.distance[number]:.2f}"
+    axes.text(x + both.shape[1] / 2, y - 4, words, fontsize=7, color=colour, ha="center")
 
 
 def draw_rocs(curves: Mapping[str, Roc], title: str) -> Canvas:
@@ -141,16 +148,21 @@ def draw_filters(
 
 
 def draw_views(rows: Mapping[str, Sequence[UInt8[NDArray[np.uint8], "_ _"]]]) -> Canvas:
-    """Patches under each other, a row a view, named at its left."""
-    many = max(map(len, rows.values()))
-    canvas = Canvas(figsize=(1.05 * many + 2.2, 1.1 * len(rows)), dpi=120, layout="constrained")
-    grid = canvas.subplots(len(rows), many + 1, squeeze=False, width_ratios=[1.9, *[1] * many])
-    for line, (name, patches) in zip(grid, rows.items(), strict=True):
-        for axes in line:
-            axes.axis("off")
-        line[0].text(1.0, 0.5, name, ha="right", va="center", fontsize=9)
-        for axes, patch in zip(line[1:], patches, strict=False):
-            axes.imshow(patch, cmap="gray", vmin=0, vmax=255)
+    """Patches under each other, a row a view, named at its left; smaller ones are enlarged."""
+    canvas = Canvas(figsize=(11.6, 1.1 * len(rows)), dpi=120)
+    grid = canvas.subplots(len(rows), 1, squeeze=False)[:, 0]
+    canvas.subplots_adjust(left=0.17, right=0.99, bottom=0.01, top=0.99, hspace=0.06)
+    largest = max(patch.shape[0] for patches in rows.values() for patch in patches)
+    gap = np.full((largest, max(1, largest // 12)), 255, np.uint8)
+    for axes, (name, patches) in zip(grid, rows.items(), strict=True):
+        tiles = []
+        for patch in patches:
+            times = largest // patch.shape[0]
+            tiles += [patch.repeat(times, axis=0).repeat(times, axis=1), gap]
+        axes.imshow(np.concatenate(tiles[:-1], axis=1), cmap="gray", vmin=0, vmax=255)
+        axes.set(xticks=[], yticks=[])
+        axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        axes.spines[:].set_visible(False)
     return canvas
 
 

@@ -37,7 +37,10 @@ What is done differently, and why:
   different protocol; AdamW with a falling rate for averaged SGD; training patches cut twice, one of
   them jittered; and tones changed for each patch by itself. `encoders.Zagoruyko` has the paper's
   own sizes, and tests count their weights.
-- Of the branches alone no training is made: they are those of the trained twins.
+- Twins and pseudo-twins learn by the same hinge from all pairs of a batch, 128 x 128, since their
+  branches run once for each patch (`losses.AllPairsHinge`); joint comparers run for each pair, and
+  have 128 of them in a batch.
+- The branches alone (l2) are those of the trained twins.
 - HardNet (Mishchuk and others 2017) on the same patches: its triplets of the hardest in a batch,
   and its margin, of a trunk with half the maps that halves its pictures in the first convolution.
   gemel's descriptor is the same network with the supervised contrastive loss in its place; that
@@ -84,17 +87,19 @@ from gemel.training import AdamW
 
 SHARE = 0.25
 """Of the paper's maps and hidden numbers."""
-STEPS, DESCRIPTOR_STEPS, QUICK_STEPS = 500, 300, 4
+HARD, OWN, TWIN, JOINT = "hardnet", "gemel's descriptor", "twin", "joint comparer"
+STEPS = {TWIN: 250, JOINT: 500, HARD: 250, OWN: 400}
+QUICK_STEPS = dict.fromkeys(STEPS, 4)
 PAIRS, PLACES = 128, 256
 """Pairs, and places of two patches, in a batch."""
 RATE = 3e-3
-HARD, OWN = "hardnet", "gemel's descriptor"
 BEST_OF_PAPER, WORST_OF_PAPER = "2ch-2stream", "siam-l2"
 FALSE_ACCEPTS, QUICK_FALSE_ACCEPTS = 0.01, 0.1
 """The share of different pairs that the thresholds accept."""
 TONES = inputs.Tones(gamma=0.7, shade=0.5, invert=0.15, soft=0.8, noise=0.03)
 FEW_TONES = inputs.Tones(gamma=0.5, invert=0.05, noise=0.02)
-"""For descriptors, and for pair comparers, which learn more slowly."""
+"""For descriptors, and for twins and pseudo-twins, which learn more slowly; joint comparers, the
+slowest, get the paper's augmentation alone."""
 TWIN_SPP: Layers = ((96, 7, 3, 2), (192, 5, 1, 1), (256, 3, 1, 1))
 OTHER_SIZE = 96
 """Pixels a side of the patches that only spatial pyramid pooling takes as they are."""
@@ -102,7 +107,7 @@ DESCRIPTORS: dict[str, Callable[[], losses.LabelLoss]] = {
     HARD: lambda: losses.Triplet(metrics.Euclidean(), margin=1.0, mining=mining.hard),
     OWN: lambda: losses.SupervisedContrastive(0.1),
 }
-"""Their losses; the trunk, the patches and the steps are the same."""
+"""Their losses; the trunk and the patches are the same."""
 SHOWN = ("graf", "bdom")
 PUBLISHED = {
     "2ch-2stream": 4.19,
@@ -171,38 +176,39 @@ class Plan:
     Attributes:
         folds: the scenes that each fold tests.
         places: of each scene, at most: for training, for tests.
-        steps: of each pair comparer, and of each descriptor.
+        steps: of each kind of training.
         sizes: of the networks.
         width: of the descriptors' first maps.
         false_accepts: the share of different pairs that the thresholds accept.
         only: the scenes that are read; none: all.
+        pictures: of each scene, at most; None: all.
     """
 
     folds: tuple[tuple[str, ...], ...]
     places: tuple[int, int]
-    steps: tuple[int, int]
+    steps: Mapping[str, int]
     sizes: Sizes
     width: int
     false_accepts: float
     only: tuple[str, ...] = ()
+    pictures: int | None = None
 
     @classmethod
     def of(cls, request: Request) -> "Plan":
         """The full form, or the quick one."""
         if request.quick:
             few = ("graf", "bdom", "metz", "portcullis", "riga")
-            steps = (QUICK_STEPS, QUICK_STEPS)
             return cls(
-                (("graf", "bdom"),), (60, 60), steps, Sizes(0.1), 4, QUICK_FALSE_ACCEPTS, few
+                (("graf", "bdom"),), (60, 60), QUICK_STEPS, Sizes(0.1), 4, QUICK_FALSE_ACCEPTS, few
             )
-        return cls(FOLDS, (600, 500), (STEPS, DESCRIPTOR_STEPS), Sizes(SHARE), 16, FALSE_ACCEPTS)
+        return cls(FOLDS, (500, 400), STEPS, Sizes(SHARE), 16, FALSE_ACCEPTS)
 
 
 def reproduce(request: Request) -> Table:
     """Train every comparer in every fold, judge them on unseen scenes, draw the pictures."""
     plan = Plan.of(request)
     scenes = {
-        scene.name: scene
+        scene.name: scene.of_first(plan.pictures)
         for folder in SETS
         for scene in data.scenes(request.folder(folder))
         if scene.name in plan.only or not plan.only
@@ -243,23 +249,7 @@ def trained(
     request: Request, plan: Plan, train: Items, held: Pairs, fold: int
 ) -> dict[str, Siamese]:
     """Every comparer of a fold, and the descriptors among their branches."""
-    pairs = data.patch_pairs(train, per_place=2, seed=request.seed, name="training scenes")
     found: dict[str, Siamese] = {}
-    for name, parts in plan.sizes.variants().items():
-        found[name] = request.trained(
-            f"{name}-{fold + 1}",
-            partial(made, parts, request.seed),
-            pairs,
-            loss=losses.PairHinge(0.0, margin=1.0),
-            sampler=partial(sampling.BalancedPairs, pairs=PAIRS, seed=request.seed),
-            augment=inputs.Alike(inputs.Turns(), each=FEW_TONES),
-            validation=None,
-            steps=plan.steps[0],
-            descent=AdamW(rate=RATE),
-            seed=request.seed,
-        )
-    for name in ("siam", "siam-2stream", "pseudo-siam"):
-        found[f"{name}-l2"] = as_descriptor(found[name])
     for name, loss in DESCRIPTORS.items():
         kept = name == OWN and fold == 0
         found[name] = request.trained(
@@ -280,17 +270,46 @@ def trained(
             ),
             augment=TONES,
             validation=None,
-            steps=plan.steps[1],
+            steps=plan.steps[name],
             descent=AdamW(rate=RATE),
             seed=request.seed,
         )
+    pairs = data.patch_pairs(train, per_place=2, seed=request.seed, name="training scenes")
+    for name, parts in plan.sizes.variants().items():
+        encoder, metric = parts()
+        found[name] = request.trained(
+            f"{name}-{fold + 1}",
+            partial(made, encoder, metric, request.seed),
+            pairs if metric is None else train,
+            validation=None,
+            steps=plan.steps[JOINT if metric is None else TWIN],
+            descent=AdamW(rate=RATE),
+            seed=request.seed,
+            **hinge(metric, request.seed),
+        )
+    for name in ("siam", "siam-2stream", "pseudo-siam"):
+        found[f"{name}-l2"] = as_descriptor(found[name])
     return found
 
 
-def made(parts: Callable[[], tuple[nn.Module, metrics.Metric | None]], seed: int) -> Siamese:
+def made(encoder: nn.Module, metric: metrics.Metric | None, seed: int) -> Siamese:
     """An untrained comparer of patches of 64 x 64."""
-    encoder, metric = parts()
     return Siamese(inputs.Images(SIZE), encoder, metric, seed=seed, block=256)
+
+
+def hinge(metric: metrics.Metric | None, seed: int) -> dict[str, Any]:
+    """How a comparer is trained: on drawn pairs if it is joint, else on all pairs of a batch."""
+    if metric is None:
+        return {
+            "augment": inputs.Alike(inputs.Turns()),
+            "loss": losses.PairHinge(0.0, margin=1.0),
+            "sampler": partial(sampling.BalancedPairs, pairs=PAIRS, seed=seed),
+        }
+    return {
+        "augment": inputs.Alike(inputs.Turns(), each=FEW_TONES),
+        "loss": losses.AllPairsHinge(metric),
+        "sampler": partial(sampling.ClassesByItems, classes=PAIRS, per_class=2, seed=seed),
+    }
 
 
 def judges(models: Mapping[str, Siamese]) -> dict[str, Any]:
@@ -357,9 +376,11 @@ def table(results: Results, plan: Plan, other: Figure) -> Table:
             f"By scene, {OWN} and RootSIFT, true frames: {by_scene(results, true)}.",
             f"siam-SPP on patches of {OTHER_SIZE} x {OTHER_SIZE}, the scenes of the first fold: "
             f"{other.short}.",
-            f"Networks: {plan.sizes.share:g} of the paper's maps, {plan.steps[0]:,} steps of "
-            f"{PAIRS} pairs; the two descriptors {plan.steps[1]:,} of {PLACES} places. Published: "
-            "means of six tests on Brown's patches, remembered and not looked up in the paper.",
+            f"Networks have {plan.sizes.share:g} of the paper's maps. Steps: joint comparers "
+            f"{plan.steps[JOINT]:,} of {PAIRS} pairs, the others {plan.steps[TWIN]:,} of all pairs "
+            f"of {PAIRS} places, {HARD} {plan.steps[HARD]:,} and {OWN} {plan.steps[OWN]:,} of "
+            f"{PLACES} places. Published: means of six tests on Brown's patches, remembered and "
+            "not looked up in the paper.",
         ),
     )
 

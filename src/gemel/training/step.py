@@ -13,7 +13,7 @@ from gemel.errors import NonFiniteLossError, SettingsError
 from gemel.inputs import AnyPrepared, PairAugment, input_of
 from gemel.items import SIDES, Indices, Side
 from gemel.model import Siamese
-from gemel.sampling import Batch, PairBatch, Sampler
+from gemel.sampling import Batch, LabelBatch, PairBatch, Sampler
 from gemel.training.descent import Descent
 from gemel.training.gather import gather_rows, share_batch_norms, unshare_batch_norms
 from gemel.training.objective import Loss, compute, items_of, name_of, sides_of
@@ -119,14 +119,14 @@ class Stepper:
         out = self.encoder(torch.cat(tensors)) if twin else self.encoder(*tensors)
         rows: tuple[Tensor, ...] = out if isinstance(out, tuple) else (out,)
         rows = tuple(each.float() for each in rows)
-        if self.fabric.world_size == 1:
-            return rows
         if twin:
-            rows = rows[0].chunk(len(parts))
-        gathered = [
-            gather_rows(each)[: len(items)] for each, items in zip(rows, parts, strict=False)
-        ]
-        return (torch.cat(gathered),) if twin else tuple(gathered)
+            rows = torch.split(rows[0], [len(tensor) for tensor in tensors])
+        if self.fabric.world_size > 1:
+            rows = tuple(
+                gather_rows(each)[: len(items)] for each, items in zip(rows, parts, strict=False)
+            )
+        # pairs of a twin stand one side after the other, labelled items of two sides take turns
+        return (torch.cat(rows),) if twin and isinstance(batch, PairBatch) else rows
 
     def _share(self, items: Indices, side: Side) -> Tensor:
         """This process's share of `items` as `side` items: input tensors."""
@@ -143,16 +143,17 @@ class Stepper:
         """The input tensors of one row of items, or of left and right ones, augmented.
 
         Raises:
-            SettingsError: the augmentation is of pairs, and the batch is not.
+            SettingsError: the augmentation is of pairs, and the batch has none.
         """
         augment = self.augment
         if augment is None:
             return tensors
         if isinstance(augment, PairAugment):
-            if not isinstance(batch, PairBatch):
+            if not _is_paired(batch):
                 raise SettingsError(
-                    f"{name_of(augment)} warps the two items of a pair alike, and the loss takes "
-                    "no pairs: give a pair loss, such as gemel.losses.PairHinge()"
+                    f"{name_of(augment)} warps the two items of a pair alike, and the batch has no "
+                    "pairs: give a pair loss, such as gemel.losses.PairHinge(), or batches with 2 "
+                    "items of each class, ClassesByItems(per_class=2)"
                 )
             left, right = tensors
             return list(augment.pair(left, right, generator))
@@ -173,6 +174,13 @@ class Stepper:
             f"with {shown}. Lower the rate (it was {self.rate:g}), and look at these items; "
             "the last checkpoint is whole"
         )
+
+
+def _is_paired(batch: Batch) -> bool:
+    """Whether the batch has pairs, or labelled items of which two by two are of one class."""
+    if not isinstance(batch, LabelBatch):
+        return isinstance(batch, PairBatch)
+    return np.array_equal(batch.labels[::2], batch.labels[1::2])
 
 
 def step_seed(*numbers: int) -> int:
