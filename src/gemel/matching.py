@@ -199,9 +199,9 @@ def match(
     rows, columns = rows[order], columns[order]
     ends = np.concatenate([left.places[rows], right.places[columns]], axis=1)
     once = np.sort(np.unique(ends, axis=0, return_index=True)[1])
-    from_, to, nearest = ends[once, :2], ends[once, 2:], distances[rows, columns][once]
-    homography, inliers, why = _plane(from_, to, pixels, seed)
-    return Matches(from_, to, nearest, inliers, homography, why)
+    at_left, at_right, nearest = ends[once, :2], ends[once, 2:], distances[rows, columns][once]
+    homography, inliers, why = _plane(at_left, at_right, pixels, seed)
+    return Matches(at_left, at_right, nearest, inliers, homography, why)
 
 
 def mutually_nearest(
