@@ -13,7 +13,7 @@ INPUTS: dict[str, Any] = {
 }
 SIMPLE_ENCODERS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
-    for kind in (encoders.Conv, encoders.Dense, encoders.Koch, encoders.Residual)
+    for kind in (encoders.Conv, encoders.Dense, encoders.Koch, encoders.L2Net, encoders.Residual)
 }
 ENCODERS: dict[str, type[nn.Module]] = {
     **SIMPLE_ENCODERS,
@@ -23,6 +23,7 @@ ENCODERS: dict[str, type[nn.Module]] = {
     "LeNet": encoders.LeNet,
     "Sides": encoders.Sides,
     "TDNN": encoders.TDNN,
+    "Zagoruyko": encoders.Zagoruyko,
 }
 METRICS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
@@ -30,6 +31,7 @@ METRICS: dict[str, type[nn.Module]] = {
         metrics.AsymmetricHamming,
         metrics.Cosine,
         metrics.DTW,
+        metrics.Decision,
         metrics.Euclidean,
         metrics.Hamming,
         metrics.Learned,

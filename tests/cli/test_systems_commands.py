@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from gemel.cli import main
 from gemel.cli.app import app
+from gemel.data.sources import ELSEWHERE
 from gemel.systems import SYSTEMS
 from gemel.systems.reproduction import Request, Row, Table
 
@@ -79,7 +80,7 @@ def test_without_its_data_it_says_what_it_needs_and_how_to_get_it(
     told = refused(monkeypatch, capsys, *words)
     needed = SYSTEMS[name].data[0]
     assert f"expected the data set {needed} in {tmp_path / 'void' / needed}" in told
-    assert f"`gemel fetch {needed} " in told
+    assert (ELSEWHERE.get(needed) or f"`gemel fetch {needed} ") in told
 
 
 def test_a_folder_that_is_another_data_set_is_refused(

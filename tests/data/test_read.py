@@ -84,9 +84,11 @@ def test_published_sets_have_their_own_readers(tmp_path: Path) -> None:
     for file, reader in {
         "images_background.zip": "omniglot",
         "train-images-idx3-ubyte.gz": "mnist",
+        "patches0000.bmp": "brown",
+        "graf/H1to2p": "correspondences",
     }.items():
         folder = tmp_path / reader
-        folder.mkdir()
+        (folder / file).parent.mkdir(parents=True)
         (folder / file).touch()
         with pytest.raises(DataError, match=rf"read them with gemel\.data\.{reader}\('"):
             read(folder)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gemel.cli import DIFFERENT, SAME, TOO_CLOSE, gallery, keys, serving, systems
+from gemel.cli import DIFFERENT, SAME, TOO_CLOSE, gallery, keys, matching, serving, systems
 from gemel.cli.sources import HELP as DATA_HELP
 from gemel.errors import SettingsError
 
@@ -26,6 +26,7 @@ gallery.register(app)
 serving.register(app)
 keys.register(app)
 systems.register(app)
+matching.register(app)
 
 NEGATIVE = {"ignore_unknown_options": True}  # so that an item may be "-1,2"
 Data = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
@@ -50,6 +51,7 @@ class Encoder(StrEnum):
     conv = "conv"
     residual = "residual"
     koch = "koch"
+    l2net = "l2net"
     dense = "dense"
 
 
@@ -63,6 +65,7 @@ class Metric(StrEnum):
     weighted_l1 = "weighted-l1"
     mahalanobis = "mahalanobis"
     learned = "learned"
+    decision = "decision"
     hamming = "hamming"
     asymmetric_hamming = "asymmetric-hamming"
 

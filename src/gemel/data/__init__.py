@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gemel.data.arrays import arrays, pair_arrays
+    from gemel.data.brown import brown, brown_pairs
+    from gemel.data.correspondences import correspondences
     from gemel.data.digits import digits
     from gemel.data.drawn import drawn
     from gemel.data.fetch import fetch
@@ -20,16 +22,21 @@ if TYPE_CHECKING:
     from gemel.data.omniglot import lake_runs, omniglot
     from gemel.data.orl_faces import orl_faces
     from gemel.data.pairs_csv import pairs_csv
+    from gemel.data.patch_pairs import patch_pairs
     from gemel.data.pen_picture import pen_picture
     from gemel.data.pens import read_pen
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
+    from gemel.data.scenes import scenes
     from gemel.data.svc2004 import svc2004
     from gemel.data.turns import quarter_turns
 
 __all__ = [
     "FileKind",
     "arrays",
+    "brown",
+    "brown_pairs",
+    "correspondences",
     "digits",
     "drawn",
     "fetch",
@@ -41,16 +48,19 @@ __all__ = [
     "orl_faces",
     "pair_arrays",
     "pairs_csv",
+    "patch_pairs",
     "pen_picture",
     "quarter_turns",
     "read",
     "read_pen",
     "read_picture",
+    "scenes",
     "svc2004",
 ]
 
 _FILES = {name: name for name in __all__} | {
     "FileKind": "file_kinds",
+    "brown_pairs": "brown",
     "lake_runs": "omniglot",
     "pair_arrays": "arrays",
     "quarter_turns": "turns",

@@ -15,6 +15,8 @@ _OWN_READERS = (
     ("*-idx3-ubyte*", "MNIST's files", "mnist"),
     ("[Tt]ask2.zip", "SVC2004's zip", "svc2004"),
     ("[Uu]1[Ss]1.[Tt][Xx][Tt]", "SVC2004's files", "svc2004"),
+    ("patches*.bmp", "PhotoTour's bitmaps of patches", "brown"),
+    ("*/H1to2*", "scenes with homographies", "correspondences"),
 )
 
 

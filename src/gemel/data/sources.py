@@ -165,3 +165,10 @@ ORL_FACES = DataSet(
 )
 
 DATA_SETS = {data_set.name: data_set for data_set in (OMNIGLOT, MNIST, ORL_FACES)}
+
+ELSEWHERE = {
+    "symbench": "https://www.cs.cornell.edu/projects/symfeat/",
+    "oxford_affine": "https://www.robots.ox.ac.uk/~vgg/research/affine/",
+    "svc2004": "http://www.cse.ust.hk/svc2004/",
+}
+"""Where their publishers offer the data sets that gemel reads and does not fetch."""

@@ -9,10 +9,12 @@ from [B, *shape] to [B, D] is as good. One encoder makes a twin; `Sides` holds t
 from gemel.encoders.conv import Conv
 from gemel.encoders.dense import Dense
 from gemel.encoders.koch import Koch
+from gemel.encoders.l2net import L2Net
 from gemel.encoders.lenet import LeNet
 from gemel.encoders.residual import Residual
 from gemel.encoders.sides import Joint, Sides
 from gemel.encoders.tdnn import TDNN, AlignedTDNN, DilatedTDNN
+from gemel.encoders.zagoruyko import Zagoruyko
 
 __all__ = [
     "TDNN",
@@ -22,7 +24,9 @@ __all__ = [
     "DilatedTDNN",
     "Joint",
     "Koch",
+    "L2Net",
     "LeNet",
     "Residual",
     "Sides",
+    "Zagoruyko",
 ]

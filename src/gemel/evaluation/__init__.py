@@ -25,6 +25,11 @@ from gemel.evaluation.intervals import (
     students_t,
     wilson,
 )
+from gemel.evaluation.matching_accuracy import (
+    matching_accuracy,
+    reprojection_errors,
+    right_shares,
+)
 from gemel.evaluation.neighbour_vote import vote_credit
 from gemel.evaluation.one_shot import (
     Compare,
@@ -80,12 +85,15 @@ __all__ = [
     "fixed_trials",
     "fold_accuracy",
     "identification",
+    "matching_accuracy",
     "nearest_support",
     "one_shot_credit",
     "prototypes",
     "relative_distance",
     "reliability",
+    "reprojection_errors",
     "retrieval",
+    "right_shares",
     "roc",
     "score_trials",
     "students_t",

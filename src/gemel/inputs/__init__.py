@@ -1,5 +1,6 @@
 """Inputs: a raw item to a tensor, and the warps of training."""
 
+from gemel.inputs.alike import Alike, PairAugment, Turns
 from gemel.inputs.augment import Affine, Chain, Colour, Crop, Elastic, Flip, Warp
 from gemel.inputs.blur import Blur
 from gemel.inputs.images import Images
@@ -10,9 +11,11 @@ from gemel.inputs.prepared import Prepared, joined, prepare
 from gemel.inputs.protocol import Input, Portrayed
 from gemel.inputs.reading import AnyPrepared, read_items
 from gemel.inputs.sides import AnyInput, PreparedSides, Sides, input_of
+from gemel.inputs.tones import Tones
 
 __all__ = [
     "Affine",
+    "Alike",
     "AnyInput",
     "AnyPrepared",
     "Blur",
@@ -24,12 +27,15 @@ __all__ = [
     "Images",
     "Input",
     "Numbers",
+    "PairAugment",
     "PenWarp",
     "Pens",
     "Portrayed",
     "Prepared",
     "PreparedSides",
     "Sides",
+    "Tones",
+    "Turns",
     "Warp",
     "input_of",
     "joined",

@@ -18,6 +18,7 @@ to `greatest` can never meet. `collapsed_value`, where a loss has one, is its va
 maps everything to one point. docs/losses.md has a table of them all.
 """
 
+from gemel.losses.all_pairs import AllPairsHinge, all_pairs_hinge
 from gemel.losses.base import About, LabelLoss, PairLoss, TripletLoss
 from gemel.losses.decay import LayerDecay
 from gemel.losses.enrolment import Enrolment, relative_log_distance
@@ -47,6 +48,7 @@ from gemel.losses.triplet import Triplet, TripletHinge, TripletSoft, triplet_hin
 
 __all__ = [
     "About",
+    "AllPairsHinge",
     "ArcFace",
     "Contrastive",
     "CosFace",
@@ -67,6 +69,7 @@ __all__ = [
     "TripletHinge",
     "TripletLoss",
     "TripletSoft",
+    "all_pairs_hinge",
     "contrastive",
     "cosine_target",
     "energy",

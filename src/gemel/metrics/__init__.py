@@ -23,6 +23,7 @@ two points, and the distance from left to right is not that from right to left.
 | DTW | yes | no | yes | no | none |
 | WeightedL1 | no | no | yes | no | alpha, bias |
 | Learned | no | no | yes | no | a small network |
+| Decision | no | no | with both orders | no | a small network |
 """
 
 from gemel.metrics.base import (
@@ -35,7 +36,7 @@ from gemel.metrics.base import (
     working_dtype,
 )
 from gemel.metrics.binary import AsymmetricHamming, CodeMetric, Hamming, codes, pack, unpack
-from gemel.metrics.learned import Learned, Mahalanobis, WeightedL1
+from gemel.metrics.learned import Decision, Learned, Mahalanobis, WeightedL1
 from gemel.metrics.plain import Cosine, Euclidean, Manhattan, SquaredEuclidean
 from gemel.metrics.warping import DTW
 
@@ -44,6 +45,7 @@ __all__ = [
     "AsymmetricHamming",
     "CodeMetric",
     "Cosine",
+    "Decision",
     "Euclidean",
     "Hamming",
     "Learned",

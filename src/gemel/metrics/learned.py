@@ -1,4 +1,4 @@
-"""Distances with weights that training learns: Mahalanobis, weighted L1, a small network."""
+"""Distances with weights that training learns: Mahalanobis, weighted L1, small networks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -178,14 +178,7 @@ class Learned(LogitMetric):
 
     def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:
         """Make the layers for embeddings of `dim` numbers; see `Metric.build`."""
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise([2 * dim, *self.widths, 1]):
-            linear = nn.Linear(inputs, outputs)
-            bound = inputs**-0.5
-            for weights in linear.parameters():
-                nn.init.uniform_(weights, -bound, bound, generator=generator)
-            layers += [linear, nn.ReLU()]
-        self.layers = nn.Sequential(*layers[:-1])
+        self.layers = network_over(2 * dim, self.widths, generator)
 
     def forward(
         self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
@@ -199,13 +192,92 @@ class Learned(LogitMetric):
 
     def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
         """The distance -logit of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
-        rows = max(1, AT_ONCE // max(1, v.numel()))
-        parts = [
-            self(part.repeat_interleave(len(v), dim=0), v.repeat(len(part), 1))
-            for part in torch.split(u, rows)
-        ]
-        return torch.cat(parts).reshape(len(u), len(v))
+        return by_parts(self, u, v)
 
     def settings(self) -> dict[str, Any]:
         """What `Learned(**settings)` needs to make this metric again."""
         return {"widths": list(self.widths)}
+
+
+class Decision(LogitMetric):
+    """A small network over u and v side by side (Zagoruyko and Komodakis 2015, "decision network").
+
+    Its output is a score, greater for more alike; the distance is minus the score. The hinge of
+    the paper (`losses.PairHinge(threshold=0, margin=1)`) or cross-entropy trains it.
+
+    Nothing makes such a network symmetric. With `both_orders` the distance is the mean of both
+    orders in evaluation mode, as that of `encoders.Joint` is; without, d(u, v) is not d(v, u): so
+    for two encoders, of which each knows its own place. All other axioms fail, as for `Learned`.
+
+    `matrix` makes N x M x 2D numbers, a bounded part at a time; a gradient through it keeps all.
+
+    Args:
+        widths: the length of each hidden layer.
+        both_orders: measure in both orders.
+
+    Raises:
+        SettingsError: a width is below 1.
+    """
+
+    def __init__(self, widths: Sequence[int] = (512,), *, both_orders: bool = True) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.both_orders = both_orders
+        if any(width < 1 for width in self.widths):
+            raise SettingsError(f"`widths` must be 1 or more each; got {list(widths)}")
+        self.layers = nn.Sequential()
+
+    def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:
+        """Make the layers for embeddings of `dim` numbers; see `Metric.build`."""
+        self.layers = network_over(2 * dim, self.widths, generator)
+
+    def forward(
+        self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, " batch"]:
+        """The distance, minus the score, of each row of `u` from the same row of `v`: [B]."""
+        if not len(self.layers):
+            built(None, "Decision")
+        distance = self._in_order(wide(u), wide(v))
+        if self.training or not self.both_orders:
+            return distance
+        return (distance + self._in_order(wide(v), wide(u))) / 2
+
+    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
+        """The distance of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
+        return by_parts(self, u, v)
+
+    def settings(self) -> dict[str, Any]:
+        """What `Decision(**settings)` needs to make this metric again."""
+        return {"widths": list(self.widths), "both_orders": self.both_orders}
+
+    def _in_order(
+        self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, " batch"]:
+        score: Tensor = self.layers(torch.cat([u, v], dim=1))
+        return -wide(score.squeeze(1))
+
+
+def network_over(
+    dim: int, widths: Sequence[int], generator: torch.Generator | None
+) -> nn.Sequential:
+    """Linear layers with ReLUs between them, from `dim` numbers to one; drawn by their fan-in."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise([dim, *widths, 1]):
+        linear = nn.Linear(inputs, outputs)
+        bound = inputs**-0.5
+        for weights in linear.parameters():
+            nn.init.uniform_(weights, -bound, bound, generator=generator)
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def by_parts(
+    metric: Metric, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]
+) -> Float[Tensor, "N M"]:
+    """Every row of `u` beside every row of `v`, a bounded part at a time."""
+    rows = max(1, AT_ONCE // max(1, v.numel()))
+    parts = [
+        metric(part.repeat_interleave(len(v), dim=0), v.repeat(len(part), 1))
+        for part in torch.split(u, rows)
+    ]
+    return torch.cat(parts).reshape(len(u), len(v))

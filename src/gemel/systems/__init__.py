@@ -81,6 +81,14 @@ SYSTEMS: dict[str, System] = {
         data=("orl_faces",),
         minutes=(0.5, 74.0),
     ),
+    "zagoruyko2015": System(
+        paper="Zagoruyko, Komodakis 2015, Learning to compare image patches via convolutional "
+        "neural networks, CVPR",
+        shows="patches of unseen scenes: twins, pseudo-twins and joint comparers side by side, "
+        "beside cross-correlation, RootSIFT and HardNet; needs gemel[patches]",
+        data=("symbench", "oxford_affine"),
+        minutes=(0.3, 60.0),
+    ),
 }
 """By the name of its file here."""
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gemel.calibrating import calibrate
-from gemel.data.sources import DATA_SETS
+from gemel.data.sources import DATA_SETS, ELSEWHERE
 from gemel.errors import DataError, SettingsError, TrainingError
 from gemel.evaluation import Figure
 from gemel.items import Items, Pairs
@@ -136,12 +136,12 @@ class Request:
             if place.resolve().name == name and place.is_dir():
                 return place
         got = "a folder without it" if self.data.is_dir() else "no folder"
-        is_another = self.data.resolve().name in DATA_SETS
+        is_another = self.data.resolve().name in (*DATA_SETS, *ELSEWHERE)
         place = places[2] if is_another else places[0]
         remedy = (
-            f"`gemel fetch {name} {place}` gets it from its publisher"
-            if name in DATA_SETS
-            else "get it from its publisher; gemel has no downloader for it"
+            f"its publisher offers it at {ELSEWHERE[name]}: unpack it there"
+            if name in ELSEWHERE
+            else f"`gemel fetch {name} {place}` gets it from its publisher"
         )
         raise DataError(f"expected the data set {name} in {place}; {self.data} is {got}: {remedy}")
 

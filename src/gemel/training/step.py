@@ -9,17 +9,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from gemel.errors import NonFiniteLossError
-from gemel.inputs import AnyPrepared, input_of
+from gemel.errors import NonFiniteLossError, SettingsError
+from gemel.inputs import AnyPrepared, PairAugment, input_of
 from gemel.items import SIDES, Indices, Side
 from gemel.model import Siamese
-from gemel.sampling import Batch, Sampler
+from gemel.sampling import Batch, LabelBatch, PairBatch, Sampler
 from gemel.training.descent import Descent
 from gemel.training.gather import gather_rows, share_batch_norms, unshare_batch_norms
-from gemel.training.objective import Loss, compute, items_of, sides_of
+from gemel.training.objective import Loss, compute, items_of, name_of, sides_of
 
 Warp = Callable[[Tensor, torch.Generator], Tensor]
-Augment = Warp | Mapping[Side, Warp | None]
+Augment = Warp | PairAugment | Mapping[Side, Warp | None]
 
 
 class Stepper:
@@ -33,7 +33,8 @@ class Stepper:
         loss: what is lowered; its weights are trained too, if it has any.
         data: the items, read.
         sampler: names the items of each step.
-        augment: warps the batches, or None; or one for each side, {"left": ..., "right": ...}.
+        augment: warps the batches, or None; or one for each side, {"left": ..., "right": ...}; or
+            one that sees both items of a pair, such as `inputs.Alike`.
         descent: the optimiser and its course.
         seed: of the run.
         fabric: where it runs.
@@ -106,34 +107,64 @@ class Stepper:
         Where the processes do not divide the batch, its first items are embedded twice, and count
         twice in shared batch norms; in the loss they count once.
         """
-        model = self.model
-        sided = model.is_joint or model.is_sided
-        parts = sides_of(batch, joint=model.is_joint) if sided else (items_of(batch),)
+        model, paired = self.model, isinstance(self.augment, PairAugment)
+        apart = paired or model.is_joint or model.is_sided
+        parts = sides_of(batch, joint=model.is_joint) if apart else (items_of(batch),)
         seed = step_seed(self.seed, number, self.fabric.global_rank)
         torch.manual_seed(seed)  # for dropout
         generator = torch.Generator(device=self.fabric.device).manual_seed(seed)
-        tensors = [
-            self._share(items, side, generator) for items, side in zip(parts, SIDES, strict=False)
-        ]
-        out = self.encoder(*tensors)
+        tensors = [self._share(items, side) for items, side in zip(parts, SIDES, strict=False)]
+        tensors = self._warped(tensors, batch, generator)
+        twin = not (model.is_joint or model.is_sided)
+        out = self.encoder(torch.cat(tensors)) if twin else self.encoder(*tensors)
         rows: tuple[Tensor, ...] = out if isinstance(out, tuple) else (out,)
         rows = tuple(each.float() for each in rows)
-        if self.fabric.world_size == 1:
-            return rows
-        return tuple(
-            gather_rows(each)[: len(items)] for each, items in zip(rows, parts, strict=False)
-        )
+        if twin:
+            rows = torch.split(rows[0], [len(tensor) for tensor in tensors])
+        if self.fabric.world_size > 1:
+            rows = tuple(
+                gather_rows(each)[: len(items)] for each, items in zip(rows, parts, strict=False)
+            )
+        # pairs of a twin stand one side after the other, labelled items of two sides take turns
+        return (torch.cat(rows),) if twin and isinstance(batch, PairBatch) else rows
 
-    def _share(self, items: Indices, side: Side, generator: torch.Generator) -> Tensor:
-        """This process's share of `items` as `side` items: input tensors, warped."""
+    def _share(self, items: Indices, side: Side) -> Tensor:
+        """This process's share of `items` as `side` items: input tensors."""
         world, rank = self.fabric.world_size, self.fabric.global_rank
         share = -(-len(items) // world)
         filled = np.resize(items, share * world)  # the first items again, where it is uneven
         mine = filled[rank * share : (rank + 1) * share]
         stored = self.data.of(side).batch(self.data.rows(side, mine))
-        batch = input_of(self.model.input, side).tensor(stored.to(self.fabric.device))
-        augment = self.augment[side] if isinstance(self.augment, Mapping) else self.augment
-        return batch if augment is None else augment(batch, generator)
+        return input_of(self.model.input, side).tensor(stored.to(self.fabric.device))
+
+    def _warped(
+        self, tensors: list[Tensor], batch: Batch, generator: torch.Generator
+    ) -> list[Tensor]:
+        """The input tensors of one row of items, or of left and right ones, augmented.
+
+        Raises:
+            SettingsError: the augmentation is of pairs, and the batch has none.
+        """
+        augment = self.augment
+        if augment is None:
+            return tensors
+        if isinstance(augment, PairAugment):
+            if not _is_paired(batch):
+                raise SettingsError(
+                    f"{name_of(augment)} warps the two items of a pair alike, and the batch has no "
+                    "pairs: give a pair loss, such as gemel.losses.PairHinge(), or batches with 2 "
+                    "items of each class, ClassesByItems(per_class=2)"
+                )
+            left, right = tensors
+            return list(augment.pair(left, right, generator))
+        warps = [
+            augment[side] if isinstance(augment, Mapping) else augment
+            for side in SIDES[: len(tensors)]
+        ]
+        return [
+            tensor if warp is None else warp(tensor, generator)
+            for tensor, warp in zip(tensors, warps, strict=True)
+        ]
 
     def _explain(self, number: int, loss: float, batch: Batch) -> str:
         items = items_of(batch)
@@ -143,6 +174,13 @@ class Stepper:
             f"with {shown}. Lower the rate (it was {self.rate:g}), and look at these items; "
             "the last checkpoint is whole"
         )
+
+
+def _is_paired(batch: Batch) -> bool:
+    """Whether the batch has pairs, or labelled items of which two by two are of one class."""
+    if not isinstance(batch, LabelBatch):
+        return isinstance(batch, PairBatch)
+    return np.array_equal(batch.labels[::2], batch.labels[1::2])
 
 
 def step_seed(*numbers: int) -> int:
