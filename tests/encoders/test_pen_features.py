@@ -98,6 +98,7 @@ def slow_channels(trajectory: list[Row]) -> dict[str, Row]:
         "acceleration_x": standard(ax),
         "acceleration_y": standard(ay),
         "pressure": standard(pressure),
+        "pressure_change": standard(slope(pressure)),
         "cosine": cosine,
         "sine": sine,
         "log_speed": [math.log(v + SLOW) for v in speed],
