@@ -12,7 +12,8 @@ from torch import nn
 import gemel
 from gemel import Items, Siamese, inputs, metrics
 from gemel.evaluation import Figure
-from gemel.systems import norouzi2012, reproduce
+from gemel.systems import _codes, norouzi2012, reproduce
+from gemel.systems.norouzi2012 import GIVEN
 from gemel.systems.reproduction import Request, Table
 
 PICTURES = ("codes", "errors", "distances", "bits")
@@ -62,11 +63,11 @@ def test_the_vote_is_that_of_all_references() -> None:
     values = generator.integers(0, 256, (90, 28, 28)).astype(np.uint8)
     labels = np.array([str(n % 10) for n in range(90)])
     parts = [Items(values[k::3], labels[k::3], name=f"part {k}") for k in range(3)]
-    split = norouzi2012.Split(*parts)
-    model = norouzi2012.hyperplanes(16, split.train, 0)
+    split = _codes.Split(*parts)
+    model = _codes.hyperplanes(GIVEN, 16, split.train, 0)
     for metric in (metrics.Hamming(), metrics.AsymmetricHamming()):
-        points = norouzi2012.Embeddings.of(model, split)
-        found = norouzi2012.vote_error(points, split, metric, 0)
+        points = _codes.Embeddings.of(model, split)
+        found = _codes.vote_error(points, split, metric, 0, norouzi2012.MOST)
         metric.eval()
         known = model.embed(split.train)
 
@@ -97,10 +98,10 @@ def test_the_vote_is_that_of_all_references() -> None:
 def test_hyperplanes_pass_through_the_mean() -> None:
     values = np.random.default_rng(1).integers(0, 256, (40, 28, 28)).astype(np.uint8)
     items = Items(values, np.array([str(n % 10) for n in range(40)]), name="noise")
-    model = norouzi2012.hyperplanes(64, items, 3)
+    model = _codes.hyperplanes(GIVEN, 64, items, 3)
     numbers = model.embed(items)
     torch.testing.assert_close(numbers.mean(dim=0), torch.zeros(64), atol=1e-3, rtol=0)
-    assert not torch.equal(numbers, norouzi2012.hyperplanes(64, items, 4).embed(items))
+    assert not torch.equal(numbers, _codes.hyperplanes(GIVEN, 64, items, 4).embed(items))
 
 
 def test_the_class_itself_as_the_code() -> None:
@@ -110,8 +111,8 @@ def test_the_class_itself_as_the_code() -> None:
     values[np.arange(60), np.arange(60) % 10] = 255
     items = Items(values, labels, name="rows")
     model = Siamese(inputs.Images(28), nn.Flatten(), metrics.Euclidean())
-    split = norouzi2012.Split(items, items, items)
-    points = norouzi2012.Embeddings.of(model, split)
-    assert norouzi2012.class_error(points, split, 0).value == 0
+    split = _codes.Split(items, items, items)
+    points = _codes.Embeddings.of(model, split)
+    assert _codes.class_error(points, split, 0).value == 0
     wrong = Items(values, np.roll(labels, 1), name="rows")
-    assert norouzi2012.class_error(points, norouzi2012.Split(items, items, wrong), 0).value == 1
+    assert _codes.class_error(points, _codes.Split(items, items, wrong), 0).value == 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gemel.data.arrays import arrays, pair_arrays
+    from gemel.data.cifar10 import cifar10
     from gemel.data.digits import digits
     from gemel.data.drawn import drawn
     from gemel.data.fetch import fetch
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "arrays",
+    "cifar10",
     "digits",
     "drawn",
     "fetch",
