@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gemel.data.pairs_csv import pairs_csv
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
+    from gemel.data.sigcomp2011 import sigcomp2011
     from gemel.data.turns import quarter_turns
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "quarter_turns",
     "read",
     "read_picture",
+    "sigcomp2011",
 ]
 
 _FILES = {name: name for name in __all__} | {
