@@ -12,7 +12,7 @@ from torch import nn
 import gemel
 from gemel import Items, Siamese, inputs, metrics
 from gemel.evaluation import Figure
-from gemel.systems import _codes, norouzi2012, reproduce
+from gemel.systems import _cifar_codes, _codes, norouzi2012, reproduce
 from gemel.systems.norouzi2012 import GIVEN
 from gemel.systems.reproduction import Request, Table
 
@@ -23,6 +23,7 @@ PICTURES = ("codes", "errors", "distances", "bits")
 def made(
     data_folder: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Table, Path]:
+    data_folder("cifar10_jpeg")
     out = tmp_path_factory.mktemp("norouzi")
     request = Request(data_folder("mnist").parent, out, quick=True, say=lambda _: None)
     return reproduce("norouzi2012", request), out
@@ -32,14 +33,17 @@ def test_the_quick_form_has_every_row(made: tuple[Table, Path]) -> None:
     table, out = made
     assert table.columns == ("32 bits", "64 bits")
     rows = {row.name: row for row in table.rows}
-    assert len(rows) == len(table.rows) == 16
+    assert len(rows) == len(table.rows) == 25
     assert rows["error of the vote, two layers"].published == "1.45, 1.38, 1.27 %"
     for row in table.rows:
-        first = row.cells[0]
-        if isinstance(first, Figure):
-            assert 0 < first.value < 1
-        else:
-            assert first.endswith("of 1,000")
+        for cell in row.cells:
+            if isinstance(cell, Figure):
+                assert 0 < cell.value < 1
+            else:
+                assert cell == "" or cell.endswith(("of 1,000", "of 500"))
+    chance = rows["CIFAR-10: mAP, random hyperplanes"].cells[0]
+    assert isinstance(chance, Figure)
+    assert (chance.count, chance.split) == (200, "cifar10/test")
     for name in PICTURES:
         with Image.open(out / f"{name}.png") as picture:
             assert len(np.unique(np.asarray(picture.convert("L")))) > 30
@@ -116,3 +120,38 @@ def test_the_class_itself_as_the_code() -> None:
     assert _codes.class_error(points, split, 0).value == 0
     wrong = Items(values, np.roll(labels, 1), name="rows")
     assert _codes.class_error(points, _codes.Split(items, items, wrong), 0).value == 1
+
+
+def test_test_pictures_find_training_pictures() -> None:
+    """The mAP of codes and of named classes, counted by hand where nothing else ties."""
+    generator = np.random.default_rng(2)
+    labels = np.array(["cat", "dog", "ship"])
+    train = Items(np.zeros((30, 4, 4, 3), np.uint8), labels[np.arange(30) % 3], name="train")
+    test = Items(np.zeros((6, 4, 4, 3), np.uint8), labels[np.arange(6) % 3], name="test")
+    known = torch.from_numpy(generator.normal(size=(30, 8)).astype(np.float32))
+    asking = torch.from_numpy(generator.normal(size=(6, 8)).astype(np.float32))
+    found = _cifar_codes.Found(train, known, test, asking, metrics.SquaredEuclidean(), 0)
+    precisions, wrong = [], []
+    for point, label in zip(asking, test.labels, strict=True):
+        order = (known - point).square().sum(dim=1).argsort()
+        right = train.labels[order.numpy()] == label
+        precisions.append(np.mean([right[: at + 1].mean() for at in np.flatnonzero(right)]))
+        means = [known[torch.from_numpy(train.labels == one)].mean(dim=0) for one in labels]
+        nearest = labels[int(np.argmin([float((mean - point).norm()) for mean in means]))]
+        wrong.append(nearest != label)
+    assert found.precision().value == pytest.approx(np.mean(precisions))
+    assert found.class_error().value == pytest.approx(np.mean(wrong))
+    # Of the wrong ones all ten come after ten others, evenly spread among twenty.
+    last = np.mean([_expected_precision(before=10, relevant=10, others=10)])
+    expected = np.where(wrong, last, 1.0).mean()
+    assert found.class_precision().value == pytest.approx(expected, abs=0.01)
+
+
+def _expected_precision(*, before: int, relevant: int, others: int) -> float:
+    """By drawing orders."""
+    generator = np.random.default_rng(0)
+    means = []
+    for _ in range(4000):
+        places = np.sort(generator.permutation(relevant + others)[:relevant]) + before
+        means.append(np.mean(np.arange(1, relevant + 1) / (places + 1)))
+    return float(np.mean(means))
