@@ -2,7 +2,9 @@
 
 The paper's codes of CIFAR-10 are linear, of some thousand learned features a picture, and are told
 by the votes of the nearest. Here a network of convolutions sees the pictures themselves, mirrored
-and shifted while training; its loss is the supervised contrastive one.
+and shifted while training; its loss is the supervised contrastive one. The triplet hinge of relaxed
+distances, which serves on digits, hardly learned in as many steps. The loss and its temperature
+were chosen in short runs on 8,000 of the training pictures, by the mAP of the other 2,000.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +36,8 @@ from gemel.systems.reproduction import Cell, Request, Row
 GIVEN = inputs.Images(32, channels=3)
 BITS, QUICK_BITS = (16, 64, 256), (64,)
 WIDTHS = (32, 64, 128, 256)
-STEPS, QUICK_STEPS, PER_CLASS, RATE = 1500, 10, 16, 3e-3
+STEPS, QUICK_STEPS, PER_CLASS, RATE = 900, 10, 16, 3e-3
+TEMPERATURE = 0.3
 NEIGHBOURS = 100
 """The k of the vote."""
 LIGHT = inputs.Chain(
@@ -181,7 +184,7 @@ def trained(request: Request, bits: int, train: Items) -> Siamese:
             block=256,
         ),
         train,
-        loss=losses.SupervisedContrastive(),
+        loss=losses.SupervisedContrastive(TEMPERATURE),
         sampler=partial(
             sampling.ClassesByItems, classes=10, per_class=PER_CLASS, seed=request.seed
         ),
