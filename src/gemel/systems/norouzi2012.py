@@ -172,22 +172,9 @@ def reproduce(request: Request) -> Table:
     """Learn codes of every length in every way, judge them, draw the pictures."""
     split = read(request)
     lengths = QUICK_BITS if request.quick else BITS
-    models = {
-        (name, bits): request.trained(
-            f"{name}-{bits}",
-            partial(way.model, bits, request.seed),
-            split.train,
-            calibrate_on=split.validation if (name, bits) == KEPT else None,
-            false_accepts=FALSE_ACCEPTS,
-            **way.settings(request, bits, 10),
-        )
-        for name, way in WAYS.items()
-        for bits in lengths
+    found = {
+        key: Embeddings.of(model, split) for key, model in learned(request, split, lengths).items()
     }
-    models |= {
-        ("planes", bits): hyperplanes(GIVEN, bits, split.train, request.seed) for bits in lengths
-    }
-    found = {key: Embeddings.of(model, split) for key, model in models.items()}
     errors = vote_errors(found, split, lengths, request.seed)
     pixels = nearest_pixels(GIVEN)
     flat = vote_error(Embeddings.of(pixels, split), split, pixels.metric, request.seed, MOST)
@@ -208,17 +195,7 @@ def reproduce(request: Request) -> Table:
                 (flat, *("",) * (len(lengths) - 1)),
                 PUBLISHED["pixels"],
             ),
-            Row(
-                "error of the class itself as the code, 4 bits",
-                tuple(class_error(found["network", b], split, request.seed) for b in lengths),
-            ),
-            *(
-                Row(
-                    f"codes that differ, {words}",
-                    tuple(distinct(found[name, bits].train) for bits in lengths),
-                )
-                for name, words in NAMES.items()
-            ),
+            *rows_of_codes(found, split, lengths, request.seed),
             *unseen,
             *photographs,
         ),
@@ -233,6 +210,47 @@ def reproduce(request: Request) -> Table:
             "remembered and not looked up in the paper.",
         ),
     )
+
+
+def learned(
+    request: Request, split: Split, lengths: Sequence[int]
+) -> dict[tuple[str, int], Siamese]:
+    """The model of each way and length, and random hyperplanes."""
+    models = {
+        (name, bits): request.trained(
+            f"{name}-{bits}",
+            partial(way.model, bits, request.seed),
+            split.train,
+            calibrate_on=split.validation if (name, bits) == KEPT else None,
+            false_accepts=FALSE_ACCEPTS,
+            **way.settings(request, bits, 10),
+        )
+        for name, way in WAYS.items()
+        for bits in lengths
+    }
+    planes = {
+        ("planes", bits): hyperplanes(GIVEN, bits, split.train, request.seed) for bits in lengths
+    }
+    return models | planes
+
+
+def rows_of_codes(
+    found: Mapping[tuple[str, int], Embeddings], split: Split, lengths: Sequence[int], seed: int
+) -> list[Row]:
+    """What naming the class alone would do, and how many codes differ."""
+    return [
+        Row(
+            "error of the class itself as the code, 4 bits",
+            tuple(class_error(found["network", bits], split, seed) for bits in lengths),
+        ),
+        *(
+            Row(
+                f"codes that differ, {words}",
+                tuple(distinct(found[name, bits].train) for bits in lengths),
+            )
+            for name, words in NAMES.items()
+        ),
+    ]
 
 
 def words_of(way: str) -> str:
