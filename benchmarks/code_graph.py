@@ -1,6 +1,6 @@
 """Whether a graph of binary codes would find what looking at all of them finds, and how fast.
 
-    python benchmarks/code_graph.py                      # 50,000 codes of 64 bits; minutes
+    python benchmarks/code_graph.py                      # 20,000 codes of 64 bits
 
 faiss's IndexBinaryHNSW, as its floats' graph is used in a gallery, beside its exact
 IndexBinaryFlat. Codes are drawn at random, around centres, and with many references of one code, as
@@ -52,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--references", type=int, default=50_000)
+    parser.add_argument("--references", type=int, default=20_000)
     parser.add_argument("--bits", type=int, default=64)
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)

@@ -90,10 +90,8 @@ def relevant_ranks(
 
     `query` is None where what asks is not among the items.
     """
-    others, counted = distance.copy(), relevant
-    if query is not None:
-        others, counted = np.delete(distance, query), np.delete(relevant, query)
-    found = others[counted]
+    others = distance.copy() if query is None else np.delete(distance, query)
+    found = others[relevant if query is None else np.delete(relevant, query)]
     others.sort()
     start = np.searchsorted(others, found, side="left")
     return RelevantRanks(start, np.searchsorted(others, found, side="right") - start)

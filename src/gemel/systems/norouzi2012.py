@@ -2,8 +2,8 @@
 
 NIPS 2012. A map from pictures to binary codes is learned from triplets, so that the codes of a
 class come to lie nearer to each other than to those of other classes, by the number of bits that
-differ. A class is then told by the votes of the nearest codes: nothing is stored of a digit but 4
-to 16 bytes.
+differ. A class is then told by the votes of the nearest codes: nothing is stored of a digit but 2
+to 32 bytes.
 
 The paper's protocol, on MNIST (for CIFAR-10 see `_cifar_codes.py`):
 - Pixels from 0 to 1; a linear map, or one with a hidden layer of 512; codes of 32, 64, 128 bits,
