@@ -36,7 +36,7 @@ from gemel.systems.reproduction import Cell, Request, Row
 GIVEN = inputs.Images(32, channels=3)
 BITS, QUICK_BITS = (16, 64, 256), (64,)
 WIDTHS = (32, 64, 128, 256)
-STEPS, QUICK_STEPS, PER_CLASS, RATE = 900, 10, 16, 3e-3
+STEPS, QUICK_STEPS, PER_CLASS, RATE = 900, 4, 16, 3e-3
 TEMPERATURE = 0.3
 NEIGHBOURS = 100
 """The k of the vote."""
