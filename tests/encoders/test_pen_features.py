@@ -40,9 +40,9 @@ def difference(row: Row, step: float) -> Row:
 
 
 def smoothed(row: Row) -> Row:
-    """The mean of five neighbours; beyond the ends the last value again."""
+    """The mean of three neighbours; beyond the ends the last value again."""
     last = len(row) - 1
-    return [sum(row[min(max(i + k, 0), last)] for k in range(-2, 3)) / 5 for i in range(len(row))]
+    return [sum(row[min(max(i + k, 0), last)] for k in (-1, 0, 1)) / 3 for i in range(len(row))]
 
 
 def mean(row: Sequence[float]) -> float:

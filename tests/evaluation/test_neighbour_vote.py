@@ -38,6 +38,32 @@ def test_credit_is_that_of_all_orders(items: list[tuple[int, int]], answer: int)
         assert credit == pytest.approx(leading[answer] / leading.sum())
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.lists(st.integers(0, 4), min_size=3, max_size=3)),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(0, 3),
+)
+def test_counts_are_items_of_one_place(places: list[tuple[int, list[int]]], answer: int) -> None:
+    places = [(distance, counts) for distance, counts in places if sum(counts)]
+    if not places:
+        return
+    each = [(d, c) for d, counts in places for c, count in enumerate(counts) for _ in range(count)]
+    most = range(1, len(each) + 1)
+    slow = vote_credit(
+        lambda _: np.array([[d for d, _ in each]]), [answer], [c for _, c in each], most=most
+    )
+    found = vote_credit(
+        lambda _: np.array([[d for d, _ in places]]),
+        [answer],
+        np.array([counts for _, counts in places]),
+        most=most,
+    )
+    np.testing.assert_allclose(found, slow)
+
+
 def test_many_queries_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     from gemel.evaluation import neighbour_vote
 
@@ -71,6 +97,9 @@ def test_what_cannot_be_voted_on() -> None:
         vote_credit(lambda _: np.array([[0, np.nan]]), [0], [0, 1], most=(1,))
     with pytest.raises(EvaluationError, match=r"expected distances \[1, 2\].*got \[1, 3\]"):
         vote_credit(lambda _: np.zeros((1, 3)), [0], [0, 1], most=(1,))
+    for counts in ([[1, 0], [0, 0]], [[1, 0], [2, -1]], [[1.0, 0.0], [1.0, 0.0]]):
+        with pytest.raises(EvaluationError, match="some above 0 in each row"):
+            vote_credit(lambda _: np.zeros((1, 2)), [0], np.array(counts), most=(1,))
     with pytest.raises(EvaluationError, match="`labels` must be whole numbers"):
         vote_credit(lambda _: np.zeros((1, 2)), [0], ["a", "b"], most=(1,))
     with pytest.raises(EvaluationError, match="`answers` must be whole numbers"):

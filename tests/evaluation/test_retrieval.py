@@ -209,6 +209,31 @@ def test_collapsed_embeddings_earn_chance() -> None:
     assert judged.recall[0].value == pytest.approx(2 / 29)
 
 
+def test_others_are_found_where_there_are_references() -> None:
+    generator = np.random.default_rng(3)
+    distance = generator.random((12, 30))
+    labels = np.repeat(["a", "b", "c", "nowhere"], 3)
+    known = np.array(["a", "b", "c", "elsewhere", "b"])[np.arange(30) % 5]
+    found = retrieval(distance, labels, references=known, split="s", seed=0)
+    assert (found.queries, found.left_out) == (9, 3)
+    precision = [
+        average_precision_score(known == label, -row)
+        for label, row in zip(labels[:9], distance[:9], strict=True)
+    ]
+    assert found.mean_average_precision.value == pytest.approx(np.mean(precision))
+    hits = [
+        label in known[np.argsort(row)[:5]]
+        for label, row in zip(labels[:9], distance[:9], strict=True)
+    ]
+    assert found.recall[1].value == pytest.approx(np.mean(hits))
+    by_rows = retrieval(lambda query: distance[query], labels, references=known, split="s", seed=0)
+    assert by_rows.as_dict() == found.as_dict()
+    with pytest.raises(EvaluationError, match=r"expected distances \[12, 29\]"):
+        retrieval(distance, labels, references=known[1:], split="s", seed=0)
+    with pytest.raises(EvaluationError, match="one of its class to find"):
+        retrieval(distance, labels, references=np.array(["d"] * 30), split="s", seed=0)
+
+
 def test_clusters_may_be_wider_than_classes() -> None:
     points, labels = places(3, classes=18)
     judged = retrieval(

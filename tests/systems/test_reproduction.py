@@ -36,6 +36,13 @@ class TestFolder:
         found = request(tmp_path / "mnist", tmp_path).folder("mnist")
         assert found == tmp_path / "mnist" / "mnist"
 
+    def test_it_may_have_another_known_name(self, tmp_path: Path) -> None:
+        (tmp_path / "cifar10_jpeg").mkdir()
+        for given in (tmp_path, tmp_path / "cifar10_jpeg"):
+            assert request(given, tmp_path).folder("cifar10") == tmp_path / "cifar10_jpeg"
+        (tmp_path / "cifar10").mkdir()
+        assert request(tmp_path, tmp_path).folder("cifar10") == tmp_path / "cifar10"
+
     def test_a_file_is_no_data_set(self, tmp_path: Path) -> None:
         (tmp_path / "mnist").write_text("")
         with pytest.raises(DataError):

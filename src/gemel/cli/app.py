@@ -424,7 +424,9 @@ def embed(
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="The data set: omniglot, mnist or orl_faces.")],
+    name: Annotated[
+        str, typer.Argument(help="The data set: omniglot, mnist, orl_faces or cifar10.")
+    ],
     folder: Annotated[
         Path | None, typer.Argument(help="Where to put it [default: data/NAME].")
     ] = None,

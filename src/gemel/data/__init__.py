@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gemel.data.arrays import arrays, pair_arrays
     from gemel.data.brown import brown, brown_pairs
+    from gemel.data.cifar10 import cifar10
     from gemel.data.correspondences import correspondences
     from gemel.data.digits import digits
     from gemel.data.drawn import drawn
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gemel.data.pictures import read_picture
     from gemel.data.read import read
     from gemel.data.scenes import scenes
+    from gemel.data.sigcomp2011 import sigcomp2011
     from gemel.data.svc2004 import svc2004
     from gemel.data.turns import quarter_turns
 
@@ -36,6 +38,7 @@ __all__ = [
     "arrays",
     "brown",
     "brown_pairs",
+    "cifar10",
     "correspondences",
     "digits",
     "drawn",
@@ -55,6 +58,7 @@ __all__ = [
     "read_pen",
     "read_picture",
     "scenes",
+    "sigcomp2011",
     "svc2004",
 ]
 

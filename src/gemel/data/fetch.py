@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int | None], None]
 """Told, while a file comes, its name, the bytes there are, and of how many (None: unsaid)."""
 
 _BLOCK = 1 << 16
-_LARGEST = 1 << 28  # bytes; the largest file of the known data sets has 1 << 24
+_LARGEST = 1 << 28  # bytes; the largest file of the known data sets has 170,052,171
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def fetch(
     this call or the next.
 
     Args:
-        name: "omniglot", "mnist" or "orl_faces", or a data set described by the caller.
+        name: one of `DATA_SETS`, such as "mnist", or a data set described by the caller.
         folder: where to; made if it is absent.
         progress: called with (file, bytes there, bytes in all or None) as a file comes.
         base_url: a mirror's http(s) address to use in place of the publisher's; what comes is
@@ -117,7 +117,7 @@ def verify_folder(name: str | DataSet, folder: str | PathLike[str]) -> FolderChe
     """Which files of a data set are in `folder`, and whether each holds what was published.
 
     Args:
-        name: "omniglot", "mnist" or "orl_faces", or a data set described by the caller.
+        name: one of `DATA_SETS`, such as "mnist", or a data set described by the caller.
         folder: the folder to look into; nothing in it is changed.
 
     Raises:

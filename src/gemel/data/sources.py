@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gemel.data.cifar10 import ARCHIVE as CIFAR10_ARCHIVE
 from gemel.data.mnist import content_digest as idx_digest
 from gemel.data.mnist import names_of
 from gemel.data.omniglot import content_digest as drawings_digest
@@ -56,13 +57,17 @@ class Source:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A published data set: its files, and the address they lie under."""
+    """A published data set: its files, and the address they lie under.
+
+    `folders` are other names under which a folder that holds it, or a part of it, is met.
+    """
 
     name: str
     title: str
     terms: str
     base: str
     files: tuple[Source, ...]
+    folders: tuple[str, ...] = ()
 
 
 def _file_digest(path: Path, kind: str) -> str:
@@ -71,6 +76,10 @@ def _file_digest(path: Path, kind: str) -> str:
         while block := stream.read(_BLOCK):
             total.update(block)
     return total.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return _file_digest(path, "sha256")
 
 
 def _zip(file: str, published: str, content: str, folder: str = "") -> Source:
@@ -164,7 +173,28 @@ ORL_FACES = DataSet(
     ),
 )
 
-DATA_SETS = {data_set.name: data_set for data_set in (OMNIGLOT, MNIST, ORL_FACES)}
+_CIFAR10_SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+
+CIFAR10 = DataSet(
+    name="cifar10",
+    title="CIFAR-10 (A. Krizhevsky, V. Nair, G. Hinton, 2009)",
+    terms="no licence is stated; the publisher asks for the citation",
+    base="https://www.cs.toronto.edu/~kriz/",
+    # The publisher gives the MD5. The content's digest is the file's: what was packed again is
+    # read, but not known to be right.
+    files=(
+        Source(
+            file=CIFAR10_ARCHIVE,
+            address=CIFAR10_ARCHIVE,
+            published="md5:c32a1d4ab5d03f1284b67883e8d87530",
+            content=_CIFAR10_SHA256,
+            digest=_sha256,
+        ),
+    ),
+    folders=("cifar10_jpeg",),
+)
+
+DATA_SETS = {data_set.name: data_set for data_set in (OMNIGLOT, MNIST, ORL_FACES, CIFAR10)}
 
 ELSEWHERE = {
     "symbench": "https://www.cs.cornell.edu/projects/symfeat/",

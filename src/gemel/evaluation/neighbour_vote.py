@@ -16,6 +16,7 @@ from gemel.errors import EvaluationError, SettingsError
 
 Rows = Callable[[NDArray[np.int64]], NDArray[Any]]
 """From the numbers of some queries [Q] to their distances to all references [Q, N]."""
+Counts = Int[NDArray[np.int64], "references classes"]
 AT_ONCE = 2**24  # distances
 LEAST = 1e-9  # votes by which a class leads
 
@@ -32,60 +33,82 @@ def vote_credit(
     Args:
         distances: of queries to references; lower is nearer.
         answers: [Q] the class of each query, a whole number of 0 or more.
-        labels: [N] the class of each reference.
-        most: the k, each at most N.
+        labels: [N] the class of each reference; or, where a reference stands for several items at
+            one place, such as those of one code, [N, C] how many it has of each class.
+        most: the k, each at most the number of items.
 
     Returns:
         [Q, len(most)] credits.
 
     Raises:
-        SettingsError: a k is below 1, or above N.
-        EvaluationError: classes are no whole numbers of 0 or more, or a distance is NaN.
+        SettingsError: a k is below 1, or above the number of items.
+        EvaluationError: classes are no whole numbers of 0 or more, a reference stands for no item,
+            or a distance is NaN.
     """
-    right, known = _classes("answers", answers), _classes("labels", labels)
-    if not len(most) or min(most) < 1 or max(most) > len(known):
+    right = _classes("answers", answers)
+    counts = _counts(labels, int(right.max(initial=0)) + 1)
+    items = int(counts.sum())
+    if not len(most) or min(most) < 1 or max(most) > items:
         raise SettingsError(
-            f"each k must lie between 1 and the {len(known):,} references; got {tuple(most)}"
+            f"each k must lie between 1 and the {items:,} references; got {tuple(most)}"
         )
-    count = int(max(right.max(initial=0), known.max(initial=0))) + 1
     credit = np.empty((len(right), len(most)))
-    step = max(1, AT_ONCE // len(known))
+    step = max(1, AT_ONCE // len(counts))
     for start in range(0, len(right), step):
         queries = np.arange(start, min(start + step, len(right)))
         found = distances(queries)
-        if found.shape != (len(queries), len(known)):
+        if found.shape != (len(queries), len(counts)):
             raise EvaluationError(
-                f"expected distances [{len(queries)}, {len(known)}], of queries to references; got "
-                f"{list(found.shape)}"
+                f"expected distances [{len(queries)}, {len(counts)}], of queries to references; "
+                f"got {list(found.shape)}"
             )
         for query, row in zip(queries, found, strict=True):
-            votes = _votes(row, known, count, most)  # [ks, classes]
+            votes = _votes(row, counts, most)  # [ks, classes]
             leading = votes >= votes.max(axis=1, keepdims=True) - LEAST
             credit[query] = leading[:, right[query]] / leading.sum(axis=1)
     return credit
 
 
 def _votes(
-    distance: NDArray[Any], labels: Int[NDArray[np.int64], " N"], classes: int, most: Sequence[int]
+    distance: NDArray[Any], counts: Counts, most: Sequence[int]
 ) -> Float[NDArray[np.float64], "ks classes"]:
     """The votes of the k nearest for each class, for each k."""
-    last = np.partition(distance, max(most) - 1)[max(most) - 1]
+    # Each reference stands for one item or more, so the k nearest items are no farther than this.
+    enough = min(max(most), len(distance)) - 1
+    last = np.partition(distance, enough)[enough]
     if np.isnan(distance).any():
         raise EvaluationError("a distance is NaN; expected numbers, lower for what is nearer")
     near = np.flatnonzero(distance <= last)
-    _, shell = np.unique(distance[near], return_inverse=True)
-    shells = int(shell.max()) + 1
-    tally = np.bincount(shell * classes + labels[near], minlength=shells * classes)
-    tally = tally.reshape(shells, classes)
+    near = near[np.argsort(distance[near])]
+    ordered = distance[near]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))  # of the shells
+    tally = np.add.reduceat(counts[near], starts, axis=0)  # [shells, classes]
     sizes = tally.sum(axis=1)
     within = np.cumsum(sizes)
     nearer = np.cumsum(tally, axis=0) - tally
-    votes = np.empty((len(most), classes))
+    votes = np.empty((len(most), counts.shape[1]))
     for place, k in enumerate(most):
         at = int(np.searchsorted(within, k))
         left = k - (within[at] - sizes[at])
         votes[place] = nearer[at] + left / sizes[at] * tally[at]
     return votes
+
+
+def _counts(labels: ArrayLike, least: int) -> Counts:
+    """How many items of each class each reference stands for, of `least` classes or more."""
+    given = np.asarray(labels)
+    if given.ndim != 2:
+        known = _classes("labels", given)
+        classes = max(least, int(known.max(initial=0)) + 1)
+        counts = np.zeros((len(known), classes), dtype=np.int64)
+        counts[np.arange(len(known)), known] = 1
+        return counts
+    if given.dtype.kind not in "iu" or (given < 0).any() or not given.any(axis=1).all():
+        raise EvaluationError(
+            "the counts in `labels` must be whole numbers of 0 or more, some above 0 in each row; "
+            f"got {given.dtype} of shape {given.shape}"
+        )
+    return np.pad(given.astype(np.int64), ((0, 0), (0, max(0, least - given.shape[1]))))
 
 
 def _classes(name: str, given: ArrayLike) -> Int[NDArray[np.int64], " items"]:

@@ -1,4 +1,6 @@
-"""Retrieval: each item asks for its like among all others. Recall@k, mAP, MAP@R, nDCG@k.
+"""Retrieval: each item asks for its like among all others, or among references.
+
+Recall@k, mAP, MAP@R, nDCG@k.
 
 Where distances tie, a figure is its expected value over all orders of the tied items.
 """
@@ -80,11 +82,16 @@ class RelevantRanks:
 
 
 def relevant_ranks(
-    distance: Float[NDArray[Any], " items"], relevant: Bool[NDArray[np.bool_], " items"], query: int
+    distance: Float[NDArray[Any], " items"],
+    relevant: Bool[NDArray[np.bool_], " items"],
+    query: int | None,
 ) -> RelevantRanks:
-    """The ranks of the `relevant` [N] items by `distance` [N] from item `query`, which has none."""
-    others = np.delete(distance, query)
-    found = others[np.delete(relevant, query)]
+    """The ranks of the `relevant` [N] items by `distance` [N] from item `query`, which has none.
+
+    `query` is None where what asks is not among the items.
+    """
+    others = distance.copy() if query is None else np.delete(distance, query)
+    found = others[relevant if query is None else np.delete(relevant, query)]
     others.sort()
     start = np.searchsorted(others, found, side="left")
     return RelevantRanks(start, np.searchsorted(others, found, side="right") - start)
@@ -170,6 +177,7 @@ def retrieval(
     distance: Rows | NDArray[Any],
     labels: ArrayLike,
     *,
+    references: ArrayLike | None = None,
     at: Sequence[int] = (1, 5, 10),
     clusters: ArrayLike | None = None,
     cluster_unit: str = "classes",
@@ -177,7 +185,7 @@ def retrieval(
     seed: int,
     draws: int = 1000,
 ) -> Retrieval:
-    """Each item asks for items of its class among all others; every figure has its interval.
+    """Each item asks for items of its class among all others, or among `references`.
 
     The figures are recall@k, mAP, MAP@R, R-precision and nDCG@k.
 
@@ -186,8 +194,11 @@ def retrieval(
 
     Args:
         distance: all distances [N, N], the query's row by the found item's column; or a function
-            of query indices [Q] to [Q, N] (`distances_to_all`), called with bounded parts.
+            of query indices [Q] to [Q, N] (`distances_to_all`), called with bounded parts. With
+            `references` they are [N, M] and [Q, M].
         labels: [N] the class of each item (number or text).
+        references: [M] the class of each of some other items, which are found instead: none of
+            those that ask is among them.
         at: the k of each recall@k and nDCG@k.
         clusters: [N] what the bootstrap draws instead of classes, such as alphabets.
         cluster_unit: what a cluster is, in the plural.
@@ -202,7 +213,7 @@ def retrieval(
     """
     if not len(at) or min(at) < 1:
         raise SettingsError(f"`at` must hold one or more k of 1 or more; got {tuple(at)}")
-    classes, asking = _classes(labels)
+    classes, known, asking = _classes(labels, references)
     shared = classes if clusters is None else np.asarray(clusters)
     if shared.shape != classes.shape:
         raise EvaluationError(f"`clusters` has shape {shared.shape}; expected {classes.shape}")
@@ -215,7 +226,9 @@ def retrieval(
                 r_precision(ranks),
                 *(ndcg_at(ranks, k) for k in at),
             ]
-            for ranks in _ranks_of_queries(distance, classes, asking)
+            for ranks in _ranks_of_queries(
+                distance, classes, known, asking, among=references is None
+            )
         ]
     )  # [queries, figures]
     means = ["mAP", "MAP@R", "R-precision"]
@@ -241,43 +254,59 @@ def retrieval(
 
 
 def _classes(
-    labels: ArrayLike,
-) -> tuple[Int[NDArray[np.int64], " items"], Int[NDArray[np.int64], " queries"]]:
-    """The class number of each item, and the items that have another of their class."""
+    labels: ArrayLike, references: ArrayLike | None
+) -> tuple[
+    Int[NDArray[np.int64], " items"],
+    Int[NDArray[np.int64], " references"],
+    Int[NDArray[np.int64], " queries"],
+]:
+    """The class number of each item and of what is found, and the items that can find one."""
     given = np.asarray(labels)
-    if given.ndim != 1:
-        raise EvaluationError(f"`labels` has shape {given.shape}; expected one entry an item [N]")
-    _, classes, counts = np.unique(given, return_inverse=True, return_counts=True)
-    asking = np.flatnonzero(counts[classes] > 1)
+    found = given if references is None else np.asarray(references)
+    for name, one in (("labels", given), ("references", found)):
+        if one.ndim != 1:
+            raise EvaluationError(f"`{name}` has shape {one.shape}; expected one entry an item [N]")
+    names = np.unique(np.concatenate([given, found]))
+    classes, known = (np.searchsorted(names, one).astype(np.int64) for one in (given, found))
+    counts = np.bincount(known, minlength=len(names))
+    asking = np.flatnonzero(counts[classes] > (references is None))
     if not len(asking):
+        where = "another of its class" if references is None else "one of its class to find"
         raise EvaluationError(
-            f"none of the {len(given)} items has another of its class; retrieval needs at least "
-            "one class of two items"
+            f"none of the {len(given)} items has {where}; retrieval needs at least one class of "
+            f"{'two items' if references is None else 'an item and a reference'}"
         )
-    return classes.astype(np.int64), asking
+    return classes, known, asking
 
 
 def _ranks_of_queries(
     distance: Rows | NDArray[Any],
     classes: Int[NDArray[np.int64], " items"],
+    known: Int[NDArray[np.int64], " references"],
     asking: Int[NDArray[np.int64], " queries"],
+    *,
+    among: bool,
 ) -> Iterator[RelevantRanks]:
-    count = len(classes)
-    if not callable(distance) and distance.shape != (count, count):
+    """The ranks for each query, which is one of the references if `among`."""
+    shape = (len(classes), len(known))
+    if not callable(distance) and distance.shape != shape:
         raise EvaluationError(
-            f"expected distances [{count}, {count}] for {count} labels; got {distance.shape}"
+            f"expected distances [{shape[0]}, {shape[1]}] for {len(classes)} labels; got "
+            f"{distance.shape}"
         )
-    step = max(_DISTANCES_AT_ONCE // count, 1)
+    step = max(_DISTANCES_AT_ONCE // len(known), 1)
     for start in range(0, len(asking), step):
         query = asking[start : start + step]
         rows = np.asarray(distance(query) if callable(distance) else distance[query])
-        if rows.shape != (len(query), count):
+        if rows.shape != (len(query), len(known)):
             raise EvaluationError(
                 f"the distance function returned shape {rows.shape} for {len(query)} queries of "
-                f"{count} items; expected {(len(query), count)}"
+                f"{len(known)} items; expected {(len(query), len(known))}"
             )
-        rows = rows.copy()
-        rows[np.arange(len(query)), query] = 0  # its own distance is not read, and may be NaN
+        if among:
+            rows = rows.copy()
+            rows[np.arange(len(query)), query] = 0  # its own distance is not read, and may be NaN
         check_finite(rows, what="query, item", rows=query)
         for row, item in zip(rows, query, strict=True):
-            yield relevant_ranks(row, classes == classes[item], int(item))
+            relevant = known == classes[item]
+            yield relevant_ranks(row, relevant, int(item) if among else None)

@@ -128,16 +128,19 @@ class Request:
     def folder(self, name: str) -> Path:
         """Where the data set `name` is: in `data`, `data` itself, or beside it.
 
+        It may have another of its folders' names there.
+
         Raises:
             DataError: it is not there.
         """
-        places = [self.data / name, self.data, self.data.parent / name]
-        for place in places:
-            if place.resolve().name == name and place.is_dir():
-                return place
+        names = (name, *(DATA_SETS[name].folders if name in DATA_SETS else ()))
+        for one in names:
+            for place in (self.data / one, self.data, self.data.parent / one):
+                if place.resolve().name == one and place.is_dir():
+                    return place
         got = "a folder without it" if self.data.is_dir() else "no folder"
         is_another = self.data.resolve().name in (*DATA_SETS, *ELSEWHERE)
-        place = places[2] if is_another else places[0]
+        place = (self.data.parent if is_another else self.data) / name
         remedy = (
             f"its publisher offers it at {ELSEWHERE[name]}: unpack it there"
             if name in ELSEWHERE
