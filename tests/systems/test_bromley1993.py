@@ -42,7 +42,7 @@ def test_the_quick_form_has_every_row(made: tuple[Table, Path]) -> None:
     plain, features = (table.columns.index(name) for name in ("plain warping", "features, warped"))
     for row in table.rows[1:3]:  # warping needs no training
         cells = [cell for cell in row.cells if isinstance(cell, Figure)]
-        assert 0 < cells[features].value < cells[plain].value < 0.3
+        assert 0 <= cells[features].value < cells[plain].value < 0.4
     for name in ("channels", "differences", "scores", "trade_off"):
         with Image.open(out / f"{name}.png") as picture:
             assert len(np.unique(np.asarray(picture.convert("L")))) > 30
@@ -132,7 +132,7 @@ def test_figures_are_the_slow_ones() -> None:
 def test_distances_are_those_of_the_model(items: Items) -> None:
     draw = signatures.draws(items, 1, 0)[0]
     asked = signatures.trials(draw.test, 1, 0)[:1]
-    model = bromley1993.warping(bromley1993.PLAIN)
+    model = bromley1993.warping(bromley1993.PLAIN, None)
     found = signatures.distances(model, draw.test, asked)
     reference, probe = asked[0].references[2], asked[0].probes[17]
     expected = model.compare(draw.test.values[reference], draw.test.values[probe]).distance

@@ -152,7 +152,16 @@ def local_distances(a: Sequences, b: Sequences, power: Power) -> Costs:
     The pairs come last, so that the cells of an antidiagonal lie in rows, which is much faster.
     """
     left, right = a.permute(1, 2, 0).contiguous(), b.permute(1, 2, 0).contiguous()
-    return torch.stack([cost(right - frame, 1, power) for frame in left])
+    costs = left.new_empty(len(left), len(right), len(a))
+    for frame, row in zip(left, costs, strict=True):
+        squared = (right - frame).square_()  # as `cost`, in place and without a gradient
+        if power is None:
+            torch.sum(squared, dim=1, out=row)
+            continue
+        rounded = squared.add_(ROUNDED**2)
+        rounded = rounded.sqrt_().sqrt_() if power == 0.5 else rounded.pow_(power / 2)
+        torch.mean(rounded, dim=1, out=row)
+    return costs.sqrt_() if power is None else costs.sub_(ROUNDED**power)
 
 
 def accumulated(costs: Costs, *, keep: bool) -> list[Sums]:

@@ -66,7 +66,17 @@ class Draw:
 def draws_of(request: Request) -> list[Draw]:
     """The draws that `request` asks for; the same seed gives the same ones."""
     signatures = data.svc2004(request.folder("svc2004"))
-    return draws(signatures, QUICK_DRAWS if request.quick else DRAWS, request.seed)
+    found = draws(signatures, QUICK_DRAWS if request.quick else DRAWS, request.seed)
+    return [_few(draw) for draw in found] if request.quick else found
+
+
+def _few(draw: Draw) -> Draw:
+    """Of a draw four signers to train on, two to validate and three to test."""
+    parts = []
+    for part, count in ((draw.train, 4), (draw.validation, 2), (draw.test, 3)):
+        groups = np.asarray(part.groups)
+        parts.append(part.take(np.isin(groups, np.unique(groups)[:count])))
+    return Draw(draw.number, *parts)
 
 
 def draws(signatures: Items, count: int, seed: int) -> list[Draw]:
