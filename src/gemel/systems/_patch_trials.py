@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from gemel import data, encoders, metrics, patches
@@ -51,7 +51,6 @@ validation scenes. bikes and graffiti are not tested: RootSIFT makes no mistake 
 FPR = FalseAcceptRate(0.95)
 NCC, ROOT_SIFT = "normalised cross-correlation", "RootSIFT"
 
-Patches = UInt8[NDArray[np.uint8], "N size size"]
 Distances = Float[NDArray[np.floating], " pairs"]
 Judge = Callable[[Pairs], Distances]
 

@@ -88,7 +88,7 @@ from gemel.training import AdamW
 SHARE = 0.25
 """Of the paper's maps and hidden numbers."""
 HARD, OWN, TWIN, JOINT = "hardnet", "gemel's descriptor", "twin", "joint comparer"
-STEPS = {TWIN: 250, JOINT: 500, HARD: 250, OWN: 400}
+STEPS = {TWIN: 450, JOINT: 600, HARD: 400, OWN: 400}
 QUICK_STEPS = dict.fromkeys(STEPS, 4)
 PAIRS, PLACES = 128, 256
 """Pairs, and places of two patches, in a batch."""
@@ -199,7 +199,14 @@ class Plan:
         if request.quick:
             few = ("graf", "bdom", "metz", "portcullis", "riga")
             return cls(
-                (("graf", "bdom"),), (60, 60), QUICK_STEPS, Sizes(0.1), 4, QUICK_FALSE_ACCEPTS, few
+                folds=(("graf", "bdom"),),
+                places=(60, 60),
+                steps=QUICK_STEPS,
+                sizes=Sizes(0.1),
+                width=4,
+                false_accepts=QUICK_FALSE_ACCEPTS,
+                only=few,
+                pictures=3,
             )
         return cls(FOLDS, (500, 400), STEPS, Sizes(SHARE), 16, FALSE_ACCEPTS)
 
