@@ -235,7 +235,8 @@ def reproduce(request: Request) -> Table:
         )
         held = [scenes[name] for name in VALIDATION if name in scenes]
         models = trained(request, plan, train, validation(held, plan, request.seed), number)
-        for name, judge in (*BASELINES.items(), *judges(models).items()):
+        judges = {name: distances_of(model) for name, model in models.items()}
+        for name, judge in (BASELINES | judges).items():
             for cut in CUTS:
                 results.judge(name, judge, cut, tested)
         first = first or models
@@ -259,8 +260,9 @@ def trained(
     found: dict[str, Siamese] = {}
     for name, loss in DESCRIPTORS.items():
         kept = name == OWN and fold == 0
+        stem = "descriptor" if name == OWN else name
         found[name] = request.trained(
-            "descriptor" if kept else f"{name}-{fold + 1}",
+            stem if kept else f"{stem}-{fold + 1}",
             lambda: Siamese(
                 inputs.Images(SIZE // 2),
                 encoders.L2Net(plan.width, stem_stride=2),
@@ -317,11 +319,6 @@ def hinge(metric: metrics.Metric | None, seed: int) -> dict[str, Any]:
         "loss": losses.AllPairsHinge(metric),
         "sampler": partial(sampling.ClassesByItems, classes=PAIRS, per_class=2, seed=seed),
     }
-
-
-def judges(models: Mapping[str, Siamese]) -> dict[str, Any]:
-    """What each model says of pairs."""
-    return {name: distances_of(model) for name, model in models.items()}
 
 
 def another_size(model: Siamese, scenes: list[Scene], plan: Plan, request: Request) -> Figure:
