@@ -49,6 +49,10 @@ def test_scenes_of_both_layouts(folder: Path) -> None:
     assert [path.parent.name for path in scenes["again"].pictures] == ["again", "again", "old"]
     np.testing.assert_allclose(scenes["again"].homographies, [np.eye(3), TURN, np.eye(3)])
     assert [path.name for path in scenes["turned"].pictures] == ["img1.png", "img2.png"]
+    few = scenes["again"].of_first(2)
+    assert few.pictures == scenes["again"].pictures[:2]
+    np.testing.assert_allclose(few.homographies, [np.eye(3), TURN])
+    assert len(few.of_first(None).pictures) == 2
 
 
 def test_one_place_is_one_class(folder: Path) -> None:

@@ -17,6 +17,7 @@ from gemel.errors import DataError, SettingsError
 from gemel.items import Indices, Items, Texts
 from gemel.patches import Frames, Jitter, Keypoints
 
+WHITE = 250
 _SAME_PLACE, _SAME_SIZE = 0.2, 1.5
 """Frames show one place where their middles are less than a fifth of a side apart, and their sides
 differ by less than this factor."""
@@ -35,6 +36,8 @@ class Cutting:
             otherwise the patches are cut through the true affine frame.
         jitter: what detectors get wrong, drawn for each patch but those of the picture that the
             keypoint was found in; None is the frame as it is.
+        whitest: patches of which a greater share is white, 250 of 255 and more, are left out:
+            pictures that were registered are white where they do not reach.
         flattest: patches whose tones have a smaller standard deviation (of 255) are left out.
 
     Raises:
@@ -46,6 +49,7 @@ class Cutting:
     least: float = 16.0
     similar: bool = False
     jitter: Jitter | None = None
+    whitest: float = 1.0
     flattest: float = 4.0
 
     def __post_init__(self) -> None:
@@ -153,8 +157,9 @@ def _cut_scene(
             big = patches.sides(there) >= cutting.least
             good = np.flatnonzero(patches.inside(there, grey.shape) & big)
             values = patches.cut(grey, there[good], cutting.size)
-            textured = values.reshape(len(values), -1).std(axis=1) >= cutting.flattest
-            cuts.append((picture, copy, good[textured], values[textured]))
+            shown = values.reshape(len(values), -1).std(axis=1) >= cutting.flattest
+            shown &= (values >= WHITE).mean(axis=(1, 2)) <= cutting.whitest
+            cuts.append((picture, copy, good[shown], values[shown]))
     counts = np.zeros((len(greys), len(frames)), dtype=int)
     for picture, _, seen, _ in cuts:
         counts[picture, seen] += 1

@@ -110,7 +110,8 @@ def draw_rocs(curves: Mapping[str, Roc], title: str) -> Canvas:
         )
     axes.axhline(RULE, color=GREY, linewidth=0.8)
     axes.annotate("95 % true accepts", (1.1e-3, RULE + 0.008), fontsize=8, color=GREY)
-    axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.01), title=title)
+    axes.set(xscale="log", xlim=(1e-3, 1), ylim=(0, 1.01))
+    axes.set_title(title, fontsize=9, loc="left")
     axes.set(xlabel="false accepts (share of different pairs)")
     axes.set(ylabel="true accepts (share of same pairs)")
     axes.grid(visible=True, alpha=0.3)
@@ -123,28 +124,36 @@ def draw_filters(
     joint: Float[NDArray[np.float32], "maps 2 high wide"],
 ) -> Canvas:
     """First-layer filters: of a twin, and of a joint comparer as pairs, left and right patch."""
-    canvas = Canvas(figsize=(10.0, 5.6), dpi=120)
-    above, below = np.ravel(np.asarray(canvas.subfigures(2, 1)))
-    above.suptitle("siam: first-layer filters", fontsize=10, x=0.02, ha="left")
-    below.suptitle(
-        "2ch: first-layer filters, the left patch's beside the right one's: opposite signs take "
-        "the difference",
-        fontsize=10,
-        x=0.02,
-        ha="left",
-    )
-    for piece, filters, across in ((above, twin, 16), (below, joint, 12)):
-        rows = -(-len(filters) // across)
-        grid = piece.subplots(rows, across, squeeze=False)
-        piece.subplots_adjust(left=0.02, right=0.98, bottom=0.03, top=0.85, wspace=0.15, hspace=0.2)
-        for axes in grid.flat:
-            axes.axis("off")
-        for axes, one in zip(grid.flat, filters, strict=False):
-            gap = np.full((one.shape[1], 1), np.nan)
-            tiles = [tile for channel in one for tile in (channel, gap)][:-1]
-            most = float(np.abs(one).max()) or 1.0
-            axes.imshow(np.concatenate(tiles, axis=1), cmap="gray", vmin=-most, vmax=most)
+    parts = {
+        "siam: first-layer filters": (twin, 16),
+        "2ch: first-layer filters, the left patch's beside the right one's; opposite signs take "
+        "the difference": (joint, 12),
+    }
+    mosaics = {title: _mosaic(filters, across) for title, (filters, across) in parts.items()}
+    shares = [mosaic.shape[0] / mosaic.shape[1] for mosaic in mosaics.values()]
+    canvas = Canvas(figsize=(10.0, 10.0 * sum(shares) + 1.0), dpi=120, layout="constrained")
+    grid = canvas.subplots(len(parts), 1, squeeze=False, height_ratios=shares)[:, 0]
+    for axes, (title, mosaic) in zip(grid, mosaics.items(), strict=True):
+        axes.imshow(mosaic, cmap="gray", vmin=-1, vmax=1)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_axis_off()
     return canvas
+
+
+def _mosaic(
+    filters: Float[NDArray[np.float32], "maps channels high wide"], across: int
+) -> Float[NDArray[np.float32], "height width"]:
+    """Filters side by side, each scaled to its own greatest weight; NaN between them."""
+    maps, _, high, _ = filters.shape
+    most = np.maximum(np.abs(filters).max(axis=(1, 2, 3), keepdims=True), 1e-9)
+    gap = np.full((maps, high, 1), np.nan, np.float32)
+    channels = [one for channel in (filters / most).transpose(1, 0, 2, 3) for one in (channel, gap)]
+    tiles = np.concatenate([*channels, gap], axis=2)
+    rows = -(-maps // across)
+    filled = np.full((rows * across, high + 1, tiles.shape[2]), np.nan, np.float32)
+    filled[:maps, :high] = tiles
+    lines = filled.reshape(rows, across, high + 1, -1).transpose(0, 2, 1, 3)
+    return np.asarray(lines.reshape(rows * (high + 1), -1))
 
 
 def draw_views(rows: Mapping[str, Sequence[UInt8[NDArray[np.uint8], "_ _"]]]) -> Canvas:
