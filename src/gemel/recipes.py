@@ -141,7 +141,7 @@ def default_metric(
     if joint:
         return metrics.NoMetric()
     if data.kind_of("left") == data.kind_of("right") == "pens" and with_encoder:
-        return metrics.DTW(len(MODERN))
+        return metrics.DTW(len(MODERN), power=0.5)  # see systems/bromley1993.py
     return metrics.Cosine()
 
 

@@ -144,6 +144,10 @@ def test_axioms_that_hold(seed: int, frames: int) -> None:
     assert (metric(u, v) >= 0).all()
     assert (metric(u, u) == 0).all()
     torch.testing.assert_close(metric(u, v), metric(v, u), rtol=0, atol=1e-13)
+    for power in (0.3, 0.5, 1.0, 1.5):
+        rounded = DTW(2, power=power)
+        assert (rounded(u.float(), u.float()) < 1e-6).all()
+        assert (rounded(u.float(), v.float()) >= 0).all()
     # no longer than moment by moment
     straight = (u - v).reshape(4, frames, 2).norm(dim=2).mean(dim=1)
     assert (metric(u, v) <= straight + 1e-12).all()

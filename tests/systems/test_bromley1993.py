@@ -123,6 +123,9 @@ def test_figures_are_the_slow_ones() -> None:
         if (forged <= cut).mean() <= 0.2
     )
     assert of.genuine_accepts() == pytest.approx(best)
+    two_of_ten = np.repeat([1, 0, 1], [2, 5, 8])
+    edge = signatures.Claims(np.arange(15.0), two_of_ten, np.repeat("a", 15))
+    assert edge.against(signatures.SKILLED).genuine_accepts() == 1  # 20 % exactly are accepted
     twice = np.concatenate([np.flatnonzero(chosen & (signer == s)) for s in "aab"])
     again = signatures.Claims(distance[twice], kind[twice], signer[twice])
     assert of.equal_error(weights) == pytest.approx(again.against(1).equal_error())

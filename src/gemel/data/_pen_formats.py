@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,6 +22,8 @@ from gemel.errors import DataError
 
 LARGEST = 1e15
 """Of any number, with either sign; milliseconds since 1970 are 2e12."""
+JITTER = 50.0
+"""Milliseconds that a stroke may begin before the one before it ends."""
 LIFTING = 1.0
 """Milliseconds, at most, from a stroke's last point to the pen being up."""
 
@@ -131,13 +134,13 @@ def _inkml(text: str, origin: str) -> Points:
         _trace(trace, names, scale, f"{origin} trace {place}")
         for place, trace in enumerate(traces, start=1)
     ]
-    return _joined([stroke for stroke in strokes if len(stroke.x)])
+    return _joined([stroke for stroke in strokes if len(stroke.x)], origin)
 
 
 def _channels(root: Any, origin: str) -> tuple[list[str], float]:
     """The names of the channels, and how many milliseconds the unit of time is."""
     formats = [
-        [node for node in each.iter() if _local(node.tag) == "channel"]
+        [node for node in each if _local(node.tag) == "channel"]
         for each in root.iter()
         if _local(each.tag) == "traceFormat"
     ]
@@ -146,7 +149,7 @@ def _channels(root: Any, origin: str) -> tuple[list[str], float]:
     if any(other != names for other in found[1:]) or len(set(names)) < len(names):
         raise DataError(
             f"{origin}: InkML whose traces have different channels is not read; its formats are "
-            f"{' and '.join(' '.join(each) for each in found)}"
+            f"{' and '.join(' '.join(each)[:60] for each in found[:2])}"
         )
     if not {"X", "Y", "T"} <= set(names):
         raise DataError(
@@ -205,7 +208,7 @@ def points_of_strokes(value: Any, origin: str) -> Points:
         rows = [_point(point, f"{where} point {at}") for at, point in enumerate(points, start=1)]
         if rows:
             strokes.append(_stroke(rows, where))
-    return _joined(strokes)
+    return _joined(strokes, origin)
 
 
 def _point(point: Any, where: str) -> Sequence[Any]:
@@ -256,7 +259,7 @@ def _numbers(cells: Sequence[Any], name: str, where: str) -> Column:
     found = np.empty(len(cells))
     for at, cell in enumerate(cells):
         try:
-            found[at] = math.nan if isinstance(cell, bool) else float(cell)
+            found[at] = math.nan if isinstance(cell, bool) or "_" in str(cell) else float(cell)
         except (TypeError, ValueError, OverflowError):
             found[at] = math.nan
         if not abs(found[at]) <= LARGEST:
@@ -267,11 +270,22 @@ def _numbers(cells: Sequence[Any], name: str, where: str) -> Column:
     return found
 
 
-def _joined(strokes: Sequence[Points]) -> Points:
-    """Strokes one after the other, with the pen up between them."""
+def _joined(strokes: Sequence[Points], origin: str) -> Points:
+    """Strokes one after the other, with the pen up between them.
+
+    Raises:
+        DataError: a stroke begins before the one before it ends.
+    """
     if not strokes:
         empty = np.empty(0)
         return Points(empty, empty, empty, None, np.empty(0, np.bool_))
+    for number, (one, following) in enumerate(pairwise(strokes), start=2):
+        behind = float(one.t[-1] - following.t[0])
+        if behind > JITTER:
+            raise DataError(
+                f"{origin} stroke {number}: it begins {behind:.0f} ms before the one before it "
+                "ends; times must go on from stroke to stroke, in milliseconds"
+            )
     x, y, t = (np.concatenate([getattr(stroke, name) for stroke in strokes]) for name in "xyt")
     forces = [stroke.pressure for stroke in strokes if stroke.pressure is not None]
     whole = Points(

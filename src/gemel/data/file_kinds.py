@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gemel.data.pens import SUFFIXES as PEN_SUFFIXES
 from gemel.data.pens import read_pen
-from gemel.errors import DataError
+from gemel.errors import DataError, SettingsError
 from gemel.items import Kind
 
 LOOKED_INTO = 8
@@ -22,12 +22,24 @@ class FileKind:
         what: one of them in words, such as "picture"; its plural has an s.
         suffixes: the ends of their names, in small letters.
         holds: whether a file that ends so is one; for ends that other files have, too.
+
+    Raises:
+        SettingsError: `suffixes` are no such ends.
     """
 
     kind: Kind
     what: str
     suffixes: tuple[str, ...]
     holds: Callable[[Path], bool] = lambda _: True
+
+    def __post_init__(self) -> None:
+        given = self.suffixes
+        good = isinstance(given, tuple) and all(s.startswith(".") and s == s.lower() for s in given)
+        if not good or not given:
+            raise SettingsError(
+                f"`suffixes` must be a tuple of ends in small letters, such as ('.wav',); got "
+                f"{given!r}"
+            )
 
     def has(self, path: Path) -> bool:
         """Whether the file's name ends like those of this kind, in small or capital letters."""

@@ -42,6 +42,8 @@ MOST_BYTES = 20_000_000
 LONGEST = 600.0  # seconds
 FURTHEST_BACK = 1.0
 """Seconds that time may lie behind what it was: more is no jitter of a clock."""
+QUICKEST = 0.0005
+"""Seconds between two points: no pen is asked more often than 2,000 times a second."""
 TICK = 0.001
 """Seconds between two points whose times are equal, or step back."""
 
@@ -149,7 +151,13 @@ def _checked(points: Points, origin: str) -> Recording:
         )
     if not (steps > 0).any():
         raise DataError(f"{origin}: its time never moves; record the time of each point, in ms")
-    moved = np.maximum(np.diff(risen), TICK)
+    usual = float(np.median(steps[steps > 0]))
+    if usual < QUICKEST:
+        raise DataError(
+            f"{origin}: its points are {1000 * usual:.3g} ms apart; times must be in milliseconds: "
+            "if they are in seconds, multiply them by 1,000"
+        )
+    moved = np.where(np.diff(risen) > 0, np.diff(risen), TICK)
     time = np.concatenate([[0.0], np.cumsum(moved)])
     if time[-1] > LONGEST:
         raise DataError(

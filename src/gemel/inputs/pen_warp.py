@@ -21,8 +21,8 @@ class PenWarp:
     """Warps trajectories as `inputs.Pens` makes them, each by itself; all draws are normal.
 
     Attributes:
-        time: the standard deviation by which moments are moved, as a share of the whole time:
-            six numbers, interpolated, and 0 at both ends. Time never runs back.
+        time: how far moments are moved, as a share of the whole time: the standard deviation of
+            six numbers, which are interpolated and fade to 0 at both ends. Time never runs back.
         pace: of the logarithm by which the whole time is multiplied.
         rotation: of the turn, in degrees.
         scale: of the logarithms by which x and y are multiplied.

@@ -40,7 +40,7 @@ class DTW(Metric):
     off (Aggarwal, Hinneburg, Keim 2001, "On the surprising behavior of distance metrics in high
     dimensional space"). It is rounded off below differences of `ROUNDED`, for a gradient.
 
-    d >= 0, d(x, x) = 0 and symmetry hold. 0 only where equal fails (a frame that lasts longer
+    d >= 0, d(x, x) = 0 (with a power but for rounding) and symmetry hold. 0 only where equal fails (a frame that lasts longer
     costs nothing), and so does the triangle. A distance takes T^2 local ones.
 
     Args:
@@ -143,7 +143,7 @@ def cost(difference: Float[Tensor, "..."], axis: int, power: Power) -> Float[Ten
         found: Tensor = torch.linalg.vector_norm(difference, dim=axis)
         return found
     rounded = (difference.square() + ROUNDED**2).pow(power / 2) - ROUNDED**power
-    return rounded.mean(dim=axis)
+    return rounded.mean(dim=axis).clamp(min=0)  # of float32 less a float64 constant
 
 
 def local_distances(a: Sequences, b: Sequences, power: Power) -> Costs:
@@ -161,7 +161,7 @@ def local_distances(a: Sequences, b: Sequences, power: Power) -> Costs:
         rounded = squared.add_(ROUNDED**2)
         rounded = rounded.sqrt_().sqrt_() if power == 0.5 else rounded.pow_(power / 2)
         torch.mean(rounded, dim=1, out=row)
-    return costs.sqrt_() if power is None else costs.sub_(ROUNDED**power)
+    return costs.sqrt_() if power is None else costs.sub_(ROUNDED**power).clamp_(min=0)
 
 
 def accumulated(costs: Costs, *, keep: bool) -> list[Sums]:

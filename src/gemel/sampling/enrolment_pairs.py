@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 from numpy.typing import NDArray
 
+from gemel.errors import SettingsError
 from gemel.items import Indices, Items
 from gemel.sampling.batches import PairBatch
 from gemel.sampling.planning import Endless, check_at_least
@@ -61,6 +62,11 @@ class EnrolmentPairs(Endless):
             ("forgeries + others", forgeries + others, 1),
         ):
             check_at_least(name, value, least)
+        if sessions is not None and sessions.shape != (len(items),):
+            raise SettingsError(
+                f"`sessions` must be a number for each of {len(items)} items; got shape "
+                f"{sessions.shape}"
+            )
         self.subjects = subjects
         self.references = references
         self.probes = probes

@@ -14,7 +14,9 @@ from gemel.sampling.subjects import Subject, another, subjects_of
 
 
 class ForgeryPairs(Endless):
-    """Pairs of which one item is always genuine; every subject comes as often as the others.
+    """Pairs of which one item is always genuine; subjects come as often as each other.
+
+    Those of whom nothing is forged are not in the pairs with forgeries.
 
     Source: Bromley, Guyon, LeCun, Säckinger, Shah 1993: 50 % genuine with genuine, 40 % genuine
     with a skilled forgery, 10 % genuine with another's genuine item ("zero-effort" forgery).
@@ -29,9 +31,9 @@ class ForgeryPairs(Endless):
         seed: draws all batches.
 
     Raises:
-        SettingsError: a value out of range, no groups, or shares that do not add up to 1.
-        DataError: fewer than two subjects, one with fewer than two genuine items, or forgeries
-            are asked for and a subject has none.
+        SettingsError: a value out of range, no groups, shares that do not add up to 1, or
+            forgeries are asked for and there are none.
+        DataError: fewer than two subjects, or one with fewer than two genuine items.
     """
 
     def __init__(

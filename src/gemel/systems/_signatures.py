@@ -1,13 +1,13 @@
 """Who signs, who forges, which claims are judged, and what is read of them: SVC2004's signatures.
 
 Settings were chosen on twenty of the 40 signers, who are never tested. A draw tests ten of the
-twenty others; six of the twenty known ones validate, and all 24 that are left are trained on. Two
-draws test each of the twenty once.
+twenty others; six of the twenty known ones are set aside, on whom the model of the first draw is
+calibrated, and all 24 that are left are trained on. Two draws test each of the twenty once.
 
 A trial enrols five genuine signatures of a signer's first session. It is then asked about the ten
-genuine ones of the later session, all twenty skilled forgeries, and one genuine signature of each
-of up to twenty other signers of the test ("random" forgeries). SVC2004's own protocol, but that
-the signers of its test are not public.
+genuine ones of the later session, all twenty skilled forgeries, and twenty genuine signatures of
+the nine other signers of the test, two or three of each ("random" forgeries). SVC2004's own
+protocol, but that the signers of its test are not public, and these are twenty others there.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from gemel import data
 from gemel.errors import DataError
-from gemel.evaluation import Figure, figure
+from gemel.evaluation import Figure, Interval, figure
 from gemel.evaluation.intervals import percentile_interval, resamples
 from gemel.items import Indices, Items, Pairs
 from gemel.model import Siamese
@@ -154,7 +154,11 @@ def _one_each(
 ) -> Indices:
     """RANDOM items of the `able` ones, of as many signers as there are, each as often as others."""
     names = np.resize(generator.permutation(np.unique(groups[able])), RANDOM)
-    return np.array([generator.choice(np.flatnonzero(able & (groups == name))) for name in names])
+    drawn = [
+        generator.permutation(np.flatnonzero(able & (groups == name)))[: int((names == name).sum())]
+        for name in np.unique(names)
+    ]
+    return np.concatenate(drawn)
 
 
 Compare = Callable[[Indices, Indices], Float[NDArray[np.float64], " probes"]]
@@ -261,7 +265,7 @@ class Ordered:
     def genuine_accepts(self, weights: Scores | None = None) -> float:
         """The share of genuine claims accepted at the last threshold that catches `CAUGHT`."""
         rejects, accepts = self.curve(weights)
-        return float(1 - rejects[np.flatnonzero(accepts <= 1 - CAUGHT)[-1]])
+        return float(1 - rejects[np.flatnonzero(accepts <= 1 - CAUGHT + 1e-9)[-1]])
 
 
 Reading = Callable[[Ordered, Scores | None], float]
@@ -302,12 +306,12 @@ def less(
 
 
 def _figure(
-    name: str, value: float, interval: object, found: Sequence[Ordered], seed: int
+    name: str, value: float, interval: Interval, found: Sequence[Ordered], seed: int
 ) -> Figure:
     return figure(
         name,
         value,
-        interval,  # type: ignore[arg-type]
+        interval,
         count=sum(len(one.distance) for one in found),
         unit="claims",
         split=f"{len(found)} draws of unseen signers",

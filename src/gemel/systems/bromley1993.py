@@ -187,9 +187,9 @@ def nearest(among: Distances) -> Compare:
 
 def densities(model: Siamese, draw: Draw) -> Compare:
     """Claims judged by minus the log density of the signer's model."""
-    embedded = model.embed(draw.test).numpy()
-    floor = spread_floor(model.embed(draw.train).numpy(), share=FLOOR)
-    everyone = spread(model.embed(draw.train).numpy(), draw.train)
+    embedded, trained = (model.embed(part).numpy() for part in (draw.test, draw.train))
+    floor = spread_floor(trained, share=FLOOR)
+    everyone = spread(trained, draw.train)
 
     def compare(references: Indices, probes: Indices) -> NDArray[np.float64]:
         enrolled = enrol(embedded[references], everyone, floor)
