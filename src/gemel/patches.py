@@ -155,13 +155,13 @@ def project(frames: Frames, homography: Homography) -> Frames:
 
     Args:
         frames: of the first picture.
-        homography: takes (x, y, 1) of the first picture to the second.
+        homography: takes (x, y, 1) of the first picture to the second; not to a mirror image.
     """
     rows = np.asarray(homography, dtype=np.float64)
     middle = np.concatenate([frames[:, :, 2], np.ones((len(frames), 1))], axis=1)
     x, y, depth = (middle @ rows.T).T
-    # points beyond infinity have a depth of another sign than the corner of the picture
-    good = depth * np.sign(rows[2, 2] or 1.0) > FINEST
+    # what is seen from its front keeps its turning sense: the sign of det H / depth ** 3
+    good = depth * np.sign(np.linalg.det(rows)) > FINEST
     depth = np.where(good, depth, np.nan)
     places = np.stack([x, y], axis=1) / depth[:, None]
     slopes = (rows[:2, :2] - places[:, :, None] * rows[2, :2]) / depth[:, None, None]

@@ -71,3 +71,15 @@ def test_what_cannot_be_measured_is_refused() -> None:
         right_shares([[1.0]], (1, 0))
     with pytest.raises(EvaluationError, match="2 values need"):
         matching_accuracy([[1.0], [2.0]], groups=[0], split="made", seed=0)
+
+
+def test_the_corner_of_a_picture_may_lie_beyond_the_horizon() -> None:
+    """A street: the sky is at the corner, and what is right lies below the horizon."""
+    homography = np.array([[1, 1.5, -300], [0, 4, -600], [0, 0.01, -1]])
+    left = np.random.default_rng(0).uniform([0, 150], [400, 300], (50, 2))
+    x, y, depth = homography @ np.concatenate([left, np.ones((50, 1))], axis=1).T
+    right = np.stack([x, y], axis=1) / depth[:, None]
+    assert (depth > 0).all()
+    assert reprojection_errors(left, right, homography) == pytest.approx(np.zeros(50), abs=1e-9)
+    sky = np.array([[200.0, 50.0]])
+    assert reprojection_errors(sky, sky, homography).tolist() == [np.inf]

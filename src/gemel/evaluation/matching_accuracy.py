@@ -27,14 +27,14 @@ def reprojection_errors(
     Args:
         left: x and y in the left picture.
         right: x and y in the right one, in the same order.
-        homography: takes (x, y, 1) of the left picture to the right one.
+        homography: takes (x, y, 1) of the left picture to the right one; not to a mirror image.
 
     Returns:
         Distances; infinity for a place at the homography's horizon or beyond.
     """
     x, y, depth = homography @ np.concatenate([left, np.ones((len(left), 1))], axis=1).T
-    # beyond the horizon the depth has another sign than at the picture's corner
-    ahead = depth * np.sign(homography[2, 2] or 1.0) > 0
+    # what is seen from its front keeps its turning sense: the sign of det H / depth ** 3
+    ahead = depth * np.linalg.det(homography) > 0
     there = np.stack([x, y], axis=1) / np.where(ahead, depth, 1.0)[:, None]
     distance: NDArray[np.float64] = np.linalg.norm(there - right, axis=1)
     return np.where(ahead, distance, np.inf)

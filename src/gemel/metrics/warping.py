@@ -40,8 +40,9 @@ class DTW(Metric):
     off (Aggarwal, Hinneburg, Keim 2001, "On the surprising behavior of distance metrics in high
     dimensional space"). It is rounded off below differences of `ROUNDED`, for a gradient.
 
-    d >= 0, d(x, x) = 0 (with a power but for rounding) and symmetry hold. 0 only where equal fails (a frame that lasts longer
-    costs nothing), and so does the triangle. A distance takes T^2 local ones.
+    d >= 0, d(x, x) = 0 (with a power but for rounding) and symmetry hold. 0 only where equal fails
+    (a frame that lasts longer costs nothing), and so does the triangle. A distance takes T^2 local
+    ones.
 
     Args:
         channels: C.

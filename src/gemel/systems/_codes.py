@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gemel import inputs, metrics
+from gemel.errors import DataError
 from gemel.evaluation import Figure, accuracy, vote_credit
 from gemel.items import Items
 from gemel.model import Siamese
@@ -145,7 +146,14 @@ def class_error(points: Embeddings, split: Split, seed: int) -> Figure:
 
 
 def ids(items: Items, train: Items) -> NDArray[np.int64]:
-    """[N] the class of each of `items` by its number among those of `train`."""
+    """[N] the class of each of `items` by its number among those of `train`.
+
+    Raises:
+        DataError: a class is not among them.
+    """
+    unknown = sorted(set(items.classes) - set(train.classes))
+    if unknown:
+        raise DataError(f"{items.name} has {unknown[0]!r}, of which {train.name} has no item")
     return np.searchsorted(np.array(train.classes), items.labels).astype(np.int64)
 
 

@@ -48,7 +48,9 @@ FOLDS = (
     ("metz", "sanmarco", "sanmarco2", "portcullis", "chinesebuilding"),
 )
 """The scenes that each fold tests. It trains on all others that show something else, but for the
-validation scenes. bikes and graffiti are not tested: RootSIFT makes no mistake there."""
+validation scenes. bikes and graffiti are not tested: RootSIFT makes next to no mistake there (0.1
+and 0.0 %), so that leaving them out favours what is compared with it. cars, eiffel, synagogue and
+taj are trained on, to have enough to learn from."""
 FPR = FalseAcceptRate(0.95)
 NCC, ROOT_SIFT = "normalised cross-correlation", "RootSIFT"
 
