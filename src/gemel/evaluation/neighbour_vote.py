@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from gemel.errors import EvaluationError, SettingsError
 
 Rows = Callable[[NDArray[np.int64]], NDArray[Any]]
 """From the numbers of some queries [Q] to their distances to all references [Q, N]."""
-Counts = Int[NDArray[np.int64], "references classes"]
+Counts = csr_array
+"""[references, classes] how many items of each class a reference stands for; most are 0."""
 AT_ONCE = 2**24  # distances
 LEAST = 1e-9  # votes by which a class leads
 
@@ -53,14 +55,14 @@ def vote_credit(
             f"each k must lie between 1 and the {items:,} references; got {tuple(most)}"
         )
     credit = np.empty((len(right), len(most)))
-    step = max(1, AT_ONCE // len(counts))
+    step = max(1, AT_ONCE // counts.shape[0])
     for start in range(0, len(right), step):
         queries = np.arange(start, min(start + step, len(right)))
         found = distances(queries)
-        if found.shape != (len(queries), len(counts)):
+        if found.shape != (len(queries), counts.shape[0]):
             raise EvaluationError(
-                f"expected distances [{len(queries)}, {len(counts)}], of queries to references; "
-                f"got {list(found.shape)}"
+                f"expected distances [{len(queries)}, {counts.shape[0]}], of queries to "
+                f"references; got {list(found.shape)}"
             )
         for query, row in zip(queries, found, strict=True):
             votes = _votes(row, counts, most)  # [ks, classes]
@@ -82,7 +84,7 @@ def _votes(
     near = near[np.argsort(distance[near])]
     ordered = distance[near]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))  # of the shells
-    tally = np.add.reduceat(counts[near], starts, axis=0)  # [shells, classes]
+    tally = np.add.reduceat(counts[near].toarray(), starts, axis=0)  # [shells, classes]
     sizes = tally.sum(axis=1)
     within = np.cumsum(sizes)
     nearer = np.cumsum(tally, axis=0) - tally
@@ -100,15 +102,15 @@ def _counts(labels: ArrayLike, least: int) -> Counts:
     if given.ndim != 2:
         known = _classes("labels", given)
         classes = max(least, int(known.max(initial=0)) + 1)
-        counts = np.zeros((len(known), classes), dtype=np.int64)
-        counts[np.arange(len(known)), known] = 1
-        return counts
+        ones = np.ones(len(known), dtype=np.int64)
+        return csr_array((ones, (np.arange(len(known)), known)), shape=(len(known), classes))
     if given.dtype.kind not in "iu" or (given < 0).any() or not given.any(axis=1).all():
         raise EvaluationError(
             "the counts in `labels` must be whole numbers of 0 or more, some above 0 in each row; "
             f"got {given.dtype} of shape {given.shape}"
         )
-    return np.pad(given.astype(np.int64), ((0, 0), (0, max(0, least - given.shape[1]))))
+    wide = np.pad(given.astype(np.int64), ((0, 0), (0, max(0, least - given.shape[1]))))
+    return csr_array(wide)
 
 
 def _classes(name: str, given: ArrayLike) -> Int[NDArray[np.int64], " items"]:

@@ -34,6 +34,8 @@ MOST_VALUES = 2 * MOST_NUMBERS + 5000
 MOST_CANDIDATES = 100
 MOST_FIELDS = 8
 """Fields of an object, and objects of a body: no body needs more."""
+MOST_OF_FIELD = 2**21
+"""Bytes of a form's field that is text, such as strokes."""
 MOST_TOLD = 5
 """How many of the things that are wrong are told."""
 
@@ -236,7 +238,9 @@ async def _form(request: Request, kind: type[BaseModel]) -> dict[str, Any]:
     """The fields of a form, each once."""
     items = ITEMS[kind]
     try:
-        async with request.form(max_files=len(items), max_fields=MOST_FIELDS) as form:
+        async with request.form(
+            max_files=len(items), max_fields=MOST_FIELDS, max_part_size=MOST_OF_FIELD
+        ) as form:
             names = [name for name, _ in form.multi_items()]
             if len(set(names)) != len(names):
                 raise refused(422, "bad_request", "a field of the form is there twice")
