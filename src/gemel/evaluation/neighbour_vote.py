@@ -17,7 +17,7 @@ from gemel.errors import EvaluationError, SettingsError
 
 Rows = Callable[[NDArray[np.int64]], NDArray[Any]]
 """From the numbers of some queries [Q] to their distances to all references [Q, N]."""
-Counts = csr_array
+Counts = Any  # scipy.sparse.csr_array, which has no types
 """[references, classes] how many items of each class a reference stands for; most are 0."""
 AT_ONCE = 2**24  # distances
 LEAST = 1e-9  # votes by which a class leads
