@@ -125,8 +125,11 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_settings_that_make_no_sense(folder: Path) -> None:
-    with pytest.raises(SettingsError, match="sizes must be positive"):
+    with pytest.raises(SettingsError, match="`size` must be 1 or more, `magnification` above 0"):
         Cutting(size=0)
+    for words in ({"magnification": 0.0}, {"whitest": -1.0}, {"flattest": float("nan")}):
+        with pytest.raises(SettingsError, match="all finite"):
+            Cutting(**words)
     with pytest.raises(SettingsError, match="`most` and `copies` must be 1 or more"):
         data.correspondences(folder, copies=0)
     items = data.correspondences(folder, cutting=Cutting(size=16), most=30)

@@ -5,6 +5,7 @@ A class is a place, so the items serve losses of labels; `patch_pairs` makes tri
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from os import PathLike
 
 import numpy as np
@@ -41,7 +42,7 @@ class Cutting:
         flattest: patches whose tones have a smaller standard deviation (of 255) are left out.
 
     Raises:
-        SettingsError: `size` is below 1, or another number is negative.
+        SettingsError: a number is out of its range or not finite.
     """
 
     size: int = 64
@@ -53,8 +54,16 @@ class Cutting:
     flattest: float = 4.0
 
     def __post_init__(self) -> None:
-        if self.size < 1 or min(self.magnification, self.least, self.flattest) < 0:
-            raise SettingsError(f"sizes must be positive, and tones not negative; got {self}")
+        tones = (self.least, self.flattest, self.whitest)
+        if (
+            self.size < 1
+            or not 0 < self.magnification < inf
+            or not all(0 <= t < inf for t in tones)
+        ):
+            raise SettingsError(
+                "`size` must be 1 or more, `magnification` above 0, `least`, `flattest` and "
+                f"`whitest` 0 or more, and all finite; got {self}"
+            )
 
 
 def correspondences(

@@ -88,9 +88,7 @@ class Item(_Body):
     numbers: (
         Annotated[list[Number], Field(min_length=1, max_length=MOST_NUMBERS, fail_fast=True)] | None
     ) = None
-    strokes: (
-        Annotated[list[Stroke], Field(min_length=1, max_length=MOST_POINTS, fail_fast=True)] | None
-    ) = None
+    strokes: Annotated[list[Stroke], Field(min_length=1, fail_fast=True)] | None = None
     file: File | None = None
 
     @property
