@@ -44,6 +44,9 @@ What is done differently, and why:
   branches run once for each patch (`losses.AllPairsHinge`); joint comparers run for each pair, and
   have 128 of them in a batch. All pairs hold some of places that overlap, as different ones, which
   tests and joint comparers do without. So the comparison of the two kinds is not an even one.
+- A pseudo-twin's branches start as copies of the trained twin's: with first weights of their own
+  nothing but the decision network makes them agree, and the branches alone are worth nothing.
+  siam-2stream, with twice the streams, has twice the steps.
 - The branches alone (l2) are those of the trained twins.
 - HardNet (Mishchuk and others 2017) on the same patches: its triplets of the hardest in a batch,
   and its margin, of a trunk with half the maps that halves its pictures in the first convolution.
@@ -52,6 +55,7 @@ What is done differently, and why:
 """
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -92,7 +96,8 @@ from gemel.training import AdamW
 SHARE = 0.25
 """Of the paper's maps and hidden numbers."""
 HARD, OWN, TWIN, JOINT = "hardnet", "gemel's descriptor", "twin", "joint comparer"
-STEPS = {TWIN: 450, JOINT: 600, HARD: 400, OWN: 400}
+SIAM, UNTIED, TWO_STREAMS = "siam", "pseudo-siam", "siam-2stream"
+STEPS = {TWIN: 450, JOINT: 600, HARD: 400, OWN: 400, TWO_STREAMS: 900}
 QUICK_STEPS = dict.fromkeys(STEPS, 4)
 PAIRS, PLACES = 128, 256
 """Pairs, and places of two patches, in a batch."""
@@ -160,9 +165,9 @@ class Sizes:
         """The comparers that are trained: encoder and metric, by name."""
         trunk, decision = self.trunk, self.decision
         return {
-            "siam": lambda: (trunk(), decision()),
-            "pseudo-siam": lambda: (Sides(trunk(), trunk()), decision(both_orders=False)),
-            "siam-2stream": lambda: (
+            SIAM: lambda: (trunk(), decision()),
+            UNTIED: lambda: (Sides(trunk(), trunk()), decision(both_orders=False)),
+            TWO_STREAMS: lambda: (
                 trunk(Zagoruyko.TWIN_STREAM, streams=True, bounded=False),
                 decision(1024),
             ),
@@ -290,12 +295,14 @@ def trained(
     pairs = data.patch_pairs(train, per_place=2, seed=request.seed, name="training scenes")
     for name, parts in plan.sizes.variants().items():
         encoder, metric = parts()
+        if name == UNTIED:
+            encoder = Sides(deepcopy(found[SIAM].encoder), deepcopy(found[SIAM].encoder))
         found[name] = request.trained(
             f"{name}-{fold + 1}",
             partial(made, encoder, metric, request.seed),
             pairs if metric is None else train,
             validation=None,
-            steps=plan.steps[JOINT if metric is None else TWIN],
+            steps=plan.steps.get(name, plan.steps[JOINT if metric is None else TWIN]),
             descent=AdamW(rate=RATE),
             seed=request.seed,
             **hinge(metric, request.seed),
