@@ -98,7 +98,7 @@ SHARE = 0.25
 HARD, OWN, TWIN, JOINT = "hardnet", "gemel's descriptor", "twin", "joint comparer"
 SIAM, UNTIED, TWO_STREAMS = "siam", "pseudo-siam", "siam-2stream"
 STEPS = {TWIN: 450, JOINT: 600, HARD: 400, OWN: 400, TWO_STREAMS: 900}
-QUICK_STEPS = dict.fromkeys(STEPS, 4)
+QUICK_STEPS = dict.fromkeys(STEPS, 4) | {OWN: 20}
 PAIRS, PLACES = 128, 256
 """Pairs, and places of two patches, in a batch."""
 RATE = 3e-3
@@ -206,7 +206,7 @@ class Plan:
     def of(cls, request: Request) -> "Plan":
         """The full form, or the quick one."""
         if request.quick:
-            few = ("graf", "bdom", "metz", "portcullis", "riga")
+            few = ("graf", "bdom", "metz", "portcullis", "boat")
             return cls(
                 folds=(("graf", "bdom"),),
                 places=(60, 60),
