@@ -22,7 +22,9 @@ Place = Annotated[
     typer.Argument(metavar="GALLERY", help="The gallery's file, or a URL: postgresql://..."),
 ]
 Identity = Annotated[str, typer.Argument(metavar="IDENTITY", help="Who it is.")]
-Item = Annotated[str, typer.Argument(metavar="ITEM", help="An image, or numbers.")]
+Item = Annotated[
+    str, typer.Argument(metavar="ITEM", help="A picture, a pen recording, or numbers.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The exported file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 OneByOne = Annotated[

@@ -154,7 +154,7 @@ def draw_curves(
         axes.plot(
             100 * grid,
             np.maximum(100 * mean, DEGREES[0] / 2),
-            color=PALETTE[(0, 4, 7, 3, 5)[number % 5]],
+            color=PALETTE[(0, 4, 7, 3, 1, 5)[number % 6]],
             linestyle=STYLES[number % len(STYLES)],
             linewidth=2,
             label=name,

@@ -269,8 +269,9 @@ def reproduce(request: Request) -> Table:
         tuple(found),
         rows(found, request.seed),
         (
-            f"Means over {len(draws)} draws of ten unseen signers; the first two, the next two and "
-            "so on share none. Intervals are a bootstrap over the twenty signers who are tested; "
+            f"Means over draws, each of {len(np.unique(draws[0].test.groups))} unseen signers: "
+            f"{len(draws)}; the first two, the next two and so on share none. Intervals are a "
+            "bootstrap over all signers who are tested; "
             f"settings were chosen on {len(CHOSEN_ON)} others. Five references of a first session "
             "are enrolled; asked are ten "
             "genuine signatures of a later one, twenty skilled forgeries, and twenty genuine "
