@@ -265,11 +265,12 @@ def reproduce(request: Request) -> Table:
         for name, compare in ways(request, draw, asked).items():
             found.setdefault(name, []).append(Claims.of(asked, compare))
     draw_all(request, draws[0], found)
+    tested = len(np.unique(np.asarray(draws[0].test.groups)))
     return Table(
         tuple(found),
         rows(found, request.seed),
         (
-            f"Means over draws, each of {len(np.unique(np.asarray(draws[0].test.groups)))} unseen signers: "
+            f"Means over draws, each of {tested} unseen signers: "
             f"{len(draws)}; the first two, the next two and so on share none. Intervals are a "
             "bootstrap over all signers who are tested; "
             f"settings were chosen on {len(CHOSEN_ON)} others. Five references of a first session "
