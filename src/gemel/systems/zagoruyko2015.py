@@ -392,7 +392,8 @@ def table(results: Results, plan: Plan, other: Figure) -> Table:
             f"siam-SPP on patches of {OTHER_SIZE} x {OTHER_SIZE}, the scenes of the first fold: "
             f"{other.short}.",
             f"Networks have {plan.sizes.share:g} of the paper's maps. Steps: joint comparers "
-            f"{plan.steps[JOINT]:,} of {PAIRS} pairs, the others {plan.steps[TWIN]:,} of all pairs "
+            f"{plan.steps[JOINT]:,} of {PAIRS} pairs, the others {plan.steps[TWIN]:,} "
+            f"({TWO_STREAMS} {plan.steps[TWO_STREAMS]:,}) of all pairs "
             f"of {PAIRS} places, {HARD} {plan.steps[HARD]:,} and {OWN} {plan.steps[OWN]:,} of "
             f"{PLACES} places. Published: means of six tests on Brown's patches, remembered and "
             "not looked up in the paper.",
