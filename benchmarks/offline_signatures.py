@@ -19,7 +19,6 @@ handwriting. One row has that, as a warning.
 
 import argparse
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -32,6 +31,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from gemel import Siamese, data, encoders, fit, inputs, losses, metrics, sampling
+from gemel.data.pens import Recording
 from gemel.evaluation import Figure, equal_error_rate, figure
 from gemel.evaluation.intervals import percentile_interval, resamples
 from gemel.items import Items
@@ -77,42 +77,37 @@ def in_one_tone(items: Items) -> Items:
     return replace(items, values=one_tone(np.asarray(items.values)))
 
 
-def online_signatures(file: Path, seed: int) -> Items:
+def online_signatures(folder: Path, seed: int) -> Items:
     """SVC2004's signatures, 40 signers, 20 genuine and 20 forged each, drawn as pictures."""
     generator = np.random.default_rng(seed)
-    pictures, labels, groups = [], [], []
-    with zipfile.ZipFile(file) as archive:
-        for signer in range(1, 41):
-            rows = [
-                np.array(
-                    [
-                        line.split()
-                        for line in archive.read(f"Task2/U{signer}S{n}.TXT")
-                        .decode()
-                        .splitlines()[1:]
-                    ],
-                    dtype=np.int64,
-                )
-                for n in range(1, 41)
-            ]
-            span = np.median([np.ptp(one[one[:, 3] > 0, :2], axis=0) for one in rows[:20]], axis=0)
-            scale = min(generator.uniform(180, 300) / span[0], 110 / span[1])
-            thick, dark = generator.uniform(2.5, 5.0), generator.uniform(0.6, 1.0)
-            for number, one in enumerate(rows):
-                pictures.append(placed(drawn(one, scale, thick, dark)))
-                labels.append(f"svc {signer}{' forged' * (number >= 20)}")
-                groups.append(f"svc {signer}")
-    return Items(np.stack(pictures), np.array(labels), groups=np.array(groups), name="svc2004")
+    signed = data.svc2004(folder)
+    groups = np.asarray(signed.groups)
+    pictures, labels, names = [], [], []
+    for signer, group in enumerate(np.unique(groups), start=1):
+        rows = [signed.values[item] for item in np.flatnonzero(groups == group)]
+        span = np.median([extent(one) for one in rows[:20]], axis=0)
+        scale = min(generator.uniform(180, 300) / span[0], 110 / span[1])
+        thick, dark = generator.uniform(2.5, 5.0), generator.uniform(0.6, 1.0)
+        for number, one in enumerate(rows):
+            pictures.append(placed(drawn(one, scale, thick, dark)))
+            labels.append(f"svc {signer}{' forged' * (number >= 20)}")
+            names.append(f"svc {signer}")
+    return Items(np.stack(pictures), np.array(labels), groups=np.array(names), name="svc2004")
 
 
-def drawn(points: NDArray[np.int64], scale: float, thick: float, dark: float) -> NDArray[np.uint8]:
-    """An online signature [points, 7] as black lines on white, thicker where the pen presses."""
-    x, y = (points[:, 0] - points[:, 0].min()) * scale, (points[:, 1].max() - points[:, 1]) * scale
+def extent(one: Recording) -> tuple[float, float]:
+    """How wide and how high is what was written with the pen down."""
+    return float(np.ptp(one.x[one.down])), float(np.ptp(one.y[one.down]))
+
+
+def drawn(one: Recording, scale: float, thick: float, dark: float) -> NDArray[np.uint8]:
+    """An online signature as black lines on white, thicker where the pen presses."""
+    x, y = (one.x - one.x.min()) * scale, (one.y - one.y.min()) * scale
+    force = np.zeros(len(one)) if one.pressure is None else one.pressure
     picture = Image.new("L", (int(x.max()) + 20, int(y.max()) + 20), 255)
     pen = ImageDraw.Draw(picture)
-    down = points[:, 3] > 0
-    for at in np.flatnonzero(down[1:] & down[:-1]) + 1:
-        press = points[at, 6] / 600
+    for at in np.flatnonzero(one.down[1:] & one.down[:-1]) + 1:
+        press = force[at] / 600
         pen.line(
             [x[at - 1] + 10, y[at - 1] + 10, x[at] + 10, y[at] + 10],
             fill=int(255 - 255 * dark * min(1.0, 0.5 + 0.5 * press)),
@@ -352,7 +347,7 @@ def main() -> None:
     words.out.mkdir(parents=True, exist_ok=True)
     folder = words.data / "sigcomp2011_dutch"
     ours = signatures(folder, "train")
-    online = online_signatures(words.data / "svc2004" / "Task2.zip", 0)
+    online = online_signatures(words.data / "svc2004", 0)
     if not words.validate:
         report(ours, online, signatures(folder, "test"), words)
         return

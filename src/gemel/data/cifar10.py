@@ -9,7 +9,6 @@ import io
 import re
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -20,6 +19,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 
 from gemel.data.pictures import read_picture
+from gemel.data.zips import DAMAGE, whole_zip
 from gemel.errors import DataError, SettingsError
 from gemel.items import Items, Texts
 
@@ -37,7 +37,6 @@ RECORD = 1 + 3 * SIDE * SIDE  # bytes: the class, then the red, green and blue p
 
 _PICTURE = re.compile(rf"(?:^|/)(train|test)/({'|'.join(CLASSES)})/([^/]+)\.(?:jpe?g|png)$")
 _LARGEST = 100_000  # bytes unpacked; a picture as JPEG has about 1,000
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 _REMEDY = "get the published file with `gemel fetch cifar10`, or put a good copy there by hand"
 _Pixels = UInt8[NDArray[Any], "items 32 32 3"]
 
@@ -107,7 +106,7 @@ def _packed(file: Path, names: tuple[str, ...]) -> Iterator[tuple[bytes, str]]:
                 if name in names and member.isfile():
                     stream = archive.extractfile(member) or io.BytesIO()
                     found[name] = stream.read(RECORDS * RECORD + 1)
-    except _DAMAGE as error:
+    except (*DAMAGE, tarfile.TarError) as error:
         raise DataError(
             f"{file} cannot be read: expected a whole {ARCHIVE}, got one that is truncated, "
             f"damaged or no such file ({error}); {_REMEDY}"
@@ -141,23 +140,16 @@ def _records(content: bytes, origin: str) -> tuple[_Pixels, Texts]:
 def _from_pictures(file: Path, part: str) -> Items:
     """Class by class, and in each by name."""
     values, labels, origins = [], [], []
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for label, name, info in _entries(archive, part):
-                origin = f"{file.name}: {info.filename}"
-                if info.file_size > _LARGEST:
-                    raise DataError(
-                        f"{origin} has {info.file_size:,} bytes; expected at most {_LARGEST:,}"
-                    )
-                values.append(_picture(archive.read(info), origin))
-                labels.append(label)
-                origins.append(f"{file.name}: {part}/{label}/{name}")
-    # RuntimeError: a password is asked for, or a packing is used that zipfile lacks.
-    except (RuntimeError, *_DAMAGE) as error:
-        raise DataError(
-            f"{file} cannot be read: expected a whole zip of pictures, got one that is truncated, "
-            f"damaged or no zip ({error}); {_REMEDY}"
-        ) from error
+    with whole_zip(file, "pictures", _REMEDY) as archive:
+        for label, name, info in _entries(archive, part):
+            origin = f"{file.name}: {info.filename}"
+            if info.file_size > _LARGEST:
+                raise DataError(
+                    f"{origin} has {info.file_size:,} bytes; expected at most {_LARGEST:,}"
+                )
+            values.append(_picture(archive.read(info), origin))
+            labels.append(label)
+            origins.append(f"{file.name}: {part}/{label}/{name}")
     if not values:
         raise DataError(
             f"{file} holds no picture of CIFAR-10's {part} part: expected files such as "

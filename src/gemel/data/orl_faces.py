@@ -8,7 +8,6 @@ Workshop on Applications of Computer Vision, 1994. Credit: Olivetti Research Lab
 import hashlib
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 
+from gemel.data.zips import DAMAGE
 from gemel.errors import DataError
 from gemel.items import Items
 
@@ -33,7 +33,6 @@ _NAME = re.compile(r"(?:^|/)(s\d+/\d+)\.pgm$")
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _HEADER = re.compile(rb"P5" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _LARGEST = 100_000  # bytes unpacked; a picture has 10,318
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile)
 _REMEDY = "get the published file with `gemel fetch orl_faces`, or put a good copy there by hand"
 
 
@@ -90,7 +89,7 @@ def _files(path: Path) -> Iterator[list[_File]]:
     if place.is_file():
         try:
             archive = zipfile.ZipFile(place)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise DataError(
                 f"{place} cannot be read: expected a whole zip of the ORL faces, got one that is "
                 f"truncated, damaged or no zip ({error}); {_REMEDY}"
@@ -151,7 +150,7 @@ def _pixels(file: _File) -> UInt8[NDArray[Any], "112 92"]:
     try:
         content = file.read()
     # RuntimeError: a password is asked for, or a packing is used that zipfile lacks.
-    except (RuntimeError, *_DAMAGE) as error:
+    except (RuntimeError, *DAMAGE) as error:
         raise DataError(f"{file.origin} is damaged ({error}); {_REMEDY}") from error
     header = _HEADER.match(content)
     said = tuple(map(int, header.groups())) if header else ()

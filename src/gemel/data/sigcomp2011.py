@@ -7,7 +7,6 @@ real people's signatures: for research, and not to be shown.
 
 import re
 import zipfile
-import zlib
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 
 from gemel.data.pictures import check_pixels, read_picture
+from gemel.data.zips import whole_zip
 from gemel.errors import DataError, SettingsError
 from gemel.items import Items
 
@@ -28,7 +28,6 @@ FORGED = " forged"
 
 _NAME = re.compile(r"(?:^|/)(genuine|forged)/(\d{3})/([^/]+)\.png$")
 _LARGEST, _MOST_PIXELS = 2_000_000, 2_000_000  # bytes and pixels of a scan; 400 dpi have 1,000,000
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile)
 _REMEDY = "put a good copy there"
 
 
@@ -54,20 +53,13 @@ def sigcomp2011(path: str | PathLike[str], *, part: str = "train") -> Items:
         raise SettingsError(f"no part {part!r} in SigComp2011; there are {', '.join(PARTS)}")
     file = _find(Path(path))
     values, signers, genuine, origins = [], [], [], []
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for signer, kind, info in _entries(archive, part):
-                origin = f"{file.name}: {info.filename}"
-                values.append(_scan(archive, info, origin))
-                signers.append(signer)
-                genuine.append(kind == "genuine")
-                origins.append(origin)
-    # RuntimeError: a password is asked for, or a packing is used that zipfile lacks.
-    except (RuntimeError, *_DAMAGE) as error:
-        raise DataError(
-            f"{file} cannot be read: expected a whole zip of signatures, got one that is "
-            f"truncated, damaged or no zip ({error}); {_REMEDY}"
-        ) from error
+    with whole_zip(file, "signatures", _REMEDY) as archive:
+        for signer, kind, info in _entries(archive, part):
+            origin = f"{file.name}: {info.filename}"
+            values.append(_scan(archive, info, origin))
+            signers.append(signer)
+            genuine.append(kind == "genuine")
+            origins.append(origin)
     if not values:
         raise DataError(
             f"{file} holds no signature of the {part} part: expected files such as "

@@ -8,13 +8,13 @@ The organisers' page is http://www.cse.ust.hk/svc2004/; there is no downloader.
 
 import re
 import zipfile
-import zlib
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from gemel.data.pens import read_pen
+from gemel.data.zips import DAMAGE
 from gemel.errors import DataError
 from gemel.items import Items
 
@@ -23,7 +23,6 @@ SESSION = 10  # genuine signatures of the first session
 ZIP = "Task2.zip"
 
 _NAME = re.compile(r"(?:^|/)U([0-9]{1,4})S([0-9]{1,4})\.txt$", re.IGNORECASE)
-_DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile)
 _LARGEST = 1_000_000  # bytes of one signature; theirs have up to 30,000
 _EXPECTED = f"{ZIP} or a folder with U1S1.TXT to U{SIGNERS}S{GENUINE + FORGED}.TXT"
 
@@ -95,7 +94,7 @@ def _packed(place: Path) -> dict[tuple[int, int], tuple[str, Path | bytes]]:
                 for info in named
                 if "__MACOSX/" not in info.filename
             }
-    except _DAMAGE as error:
+    except (RuntimeError, *DAMAGE) as error:
         raise DataError(
             f"{place} cannot be read: expected a whole {ZIP}, got a file that is damaged, cut "
             f"short or no zip ({error}); get it anew"

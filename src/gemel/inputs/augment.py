@@ -57,7 +57,7 @@ class Affine:
     fill: Fill = 0.0
 
     def __post_init__(self) -> None:
-        _check_strengths(
+        check_strengths(
             rotation=self.rotation,
             shear=self.shear,
             shift=self.shift,
@@ -112,7 +112,7 @@ class Elastic:
     fill: Fill = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        _check_strengths(strength=self.strength)
+        check_strengths(strength=self.strength)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch, each picture displaced by a field of its own."""
@@ -144,7 +144,7 @@ class Warp:
     fill: Fill = 0.0
 
     def __post_init__(self) -> None:
-        _check_strengths(
+        check_strengths(
             rotation=self.rotation,
             scale=self.scale,
             shear=self.shear,
@@ -248,7 +248,7 @@ class Colour:
 
     def __post_init__(self) -> None:
         strengths = {name: getattr(self, name) for name in ("brightness", "contrast", "saturation")}
-        _check_strengths(**strengths)
+        check_strengths(**strengths)
         for name, value in strengths.items():
             if value > 1:
                 raise SettingsError(f"`{name}` must be at most 1; got {value}")
@@ -344,7 +344,8 @@ def _grey(batch: Batch) -> Float[Tensor, "batch 1 height width"]:
     return (batch * weights[:, None, None]).sum(1, keepdim=True)
 
 
-def _check_strengths(**strengths: Number) -> None:
+def check_strengths(**strengths: Number) -> None:
+    """Refuse a strength that is negative or not finite."""
     for name, value in strengths.items():
         if not 0 <= value < math.inf:
             raise SettingsError(f"`{name}` must be a number of 0 or more; got {value}")

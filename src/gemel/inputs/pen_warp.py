@@ -8,11 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from gemel.errors import SettingsError
+from gemel.inputs.augment import Number, check_strengths
 from gemel.inputs.pens import ROWS
 
 Trajectories = Float[Tensor, "batch 5 points"]
-Number = float | int
 KNOTS = 6  # of the curve by which time is moved
 
 
@@ -39,9 +38,7 @@ class PenWarp:
     jitter: Number = 0.0
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= value < math.inf:
-                raise SettingsError(f"`{name}` must be a number of 0 or more; got {value}")
+        check_strengths(**vars(self))
 
     def __call__(self, batch: Trajectories, generator: torch.Generator) -> Trajectories:
         """The batch, each trajectory warped by numbers of its own."""

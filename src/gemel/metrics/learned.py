@@ -147,7 +147,51 @@ class WeightedL1(LogitMetric):
         return alpha.to(dtype), bias.to(dtype)
 
 
-class Learned(LogitMetric):
+class _Network(LogitMetric):
+    """What metrics share whose distance is minus the one output of a small network."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        if any(width < 1 for width in self.widths):
+            raise SettingsError(f"`widths` must be 1 or more each; got {list(widths)}")
+        self.layers = nn.Sequential()
+
+    def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:
+        """Make the layers for embeddings of `dim` numbers, drawn by their fan-in."""
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([2 * dim, *self.widths, 1]):
+            linear = nn.Linear(inputs, outputs)
+            bound = inputs**-0.5
+            for weights in linear.parameters():
+                nn.init.uniform_(weights, -bound, bound, generator=generator)
+            layers += [linear, nn.ReLU()]
+        self.layers = nn.Sequential(*layers[:-1])
+
+    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
+        """The distance of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
+        rows = max(1, AT_ONCE // max(1, v.numel()))
+        parts = [
+            self(part.repeat_interleave(len(v), dim=0), v.repeat(len(part), 1))
+            for part in torch.split(u, rows)
+        ]
+        return torch.cat(parts).reshape(len(u), len(v))
+
+    def settings(self) -> dict[str, Any]:
+        """What makes this metric again."""
+        return {"widths": list(self.widths)}
+
+    def _beside(
+        self, one: Float[Tensor, "batch dim"], other: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, " batch"]:
+        """Minus the network's output for the numbers of both, side by side."""
+        if not len(self.layers):
+            built(None, type(self).__name__)
+        score: Tensor = self.layers(torch.cat([one, other], dim=1))
+        return -wide(score.squeeze(1))
+
+
+class Learned(_Network):
     """A small network over |u - v| and u * v: a learned nonlinear comparison.
 
     Its output is the logit of the probability that the pair is the same, so as with `WeightedL1`
@@ -170,36 +214,17 @@ class Learned(LogitMetric):
     """
 
     def __init__(self, widths: Sequence[int] = (64,)) -> None:
-        super().__init__()
-        self.widths = tuple(widths)
-        if any(width < 1 for width in self.widths):
-            raise SettingsError(f"`widths` must be 1 or more each; got {list(widths)}")
-        self.layers = nn.Sequential()
-
-    def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:
-        """Make the layers for embeddings of `dim` numbers; see `Metric.build`."""
-        self.layers = network_over(2 * dim, self.widths, generator)
+        super().__init__(widths)
 
     def forward(
         self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
     ) -> Float[Tensor, " batch"]:
         """The distance -logit of each row of `u` [B, D] from the same row of `v` [B, D]: [B]."""
-        if not len(self.layers):
-            built(None, "Learned")
         a, b = wide(u), wide(v)
-        logit: Tensor = self.layers(torch.cat([(a - b).abs(), a * b], dim=1))
-        return -wide(logit.squeeze(1))
-
-    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
-        """The distance -logit of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
-        return by_parts(self, u, v)
-
-    def settings(self) -> dict[str, Any]:
-        """What `Learned(**settings)` needs to make this metric again."""
-        return {"widths": list(self.widths)}
+        return self._beside((a - b).abs(), a * b)
 
 
-class Decision(LogitMetric):
+class Decision(_Network):
     """A small network over u and v side by side (Zagoruyko and Komodakis 2015, "decision network").
 
     Its output is a score, greater for more alike; the distance is minus the score. The hinge of
@@ -220,64 +245,18 @@ class Decision(LogitMetric):
     """
 
     def __init__(self, widths: Sequence[int] = (512,), *, both_orders: bool = True) -> None:
-        super().__init__()
-        self.widths = tuple(widths)
+        super().__init__(widths)
         self.both_orders = both_orders
-        if any(width < 1 for width in self.widths):
-            raise SettingsError(f"`widths` must be 1 or more each; got {list(widths)}")
-        self.layers = nn.Sequential()
-
-    def build(self, dim: int, *, generator: torch.Generator | None = None) -> None:
-        """Make the layers for embeddings of `dim` numbers; see `Metric.build`."""
-        self.layers = network_over(2 * dim, self.widths, generator)
 
     def forward(
         self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
     ) -> Float[Tensor, " batch"]:
         """The distance, minus the score, of each row of `u` from the same row of `v`: [B]."""
-        if not len(self.layers):
-            built(None, "Decision")
-        distance = self._in_order(wide(u), wide(v))
+        distance = self._beside(wide(u), wide(v))
         if self.training or not self.both_orders:
             return distance
-        return (distance + self._in_order(wide(v), wide(u))) / 2
-
-    def matrix(self, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]) -> Float[Tensor, "N M"]:
-        """The distance of each row of `u` [N, D] from every row of `v` [M, D]: [N, M]."""
-        return by_parts(self, u, v)
+        return (distance + self._beside(wide(v), wide(u))) / 2
 
     def settings(self) -> dict[str, Any]:
         """What `Decision(**settings)` needs to make this metric again."""
-        return {"widths": list(self.widths), "both_orders": self.both_orders}
-
-    def _in_order(
-        self, u: Float[Tensor, "batch dim"], v: Float[Tensor, "batch dim"]
-    ) -> Float[Tensor, " batch"]:
-        score: Tensor = self.layers(torch.cat([u, v], dim=1))
-        return -wide(score.squeeze(1))
-
-
-def network_over(
-    dim: int, widths: Sequence[int], generator: torch.Generator | None
-) -> nn.Sequential:
-    """Linear layers with ReLUs between them, from `dim` numbers to one; drawn by their fan-in."""
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise([dim, *widths, 1]):
-        linear = nn.Linear(inputs, outputs)
-        bound = inputs**-0.5
-        for weights in linear.parameters():
-            nn.init.uniform_(weights, -bound, bound, generator=generator)
-        layers += [linear, nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def by_parts(
-    metric: Metric, u: Float[Tensor, "N dim"], v: Float[Tensor, "M dim"]
-) -> Float[Tensor, "N M"]:
-    """Every row of `u` beside every row of `v`, a bounded part at a time."""
-    rows = max(1, AT_ONCE // max(1, v.numel()))
-    parts = [
-        metric(part.repeat_interleave(len(v), dim=0), v.repeat(len(part), 1))
-        for part in torch.split(u, rows)
-    ]
-    return torch.cat(parts).reshape(len(u), len(v))
+        return {**super().settings(), "both_orders": self.both_orders}

@@ -13,6 +13,7 @@ AT_ONCE = 2**22
 """Local distances that are kept at a time."""
 
 ROUNDED = 0.05
+"""Differences of a channel below this count for less than their power."""
 
 Power = float | int | None
 Sequences = Float[Tensor, "pairs frames channels"]
@@ -181,13 +182,13 @@ def accumulated(costs: Costs, *, keep: bool) -> list[Sums]:
     for k in range(2, 2 * frames + 1):
         low, high = max(1, k - frames), min(frames, k - 1)
         first = (low - 1) * frames + k - low - 1
-        cost = flat[first : first + (high - low) * (frames - 1) + 1 : max(1, frames - 1)]
+        local = flat[first : first + (high - low) * (frames - 1) + 1 : max(1, frames - 1)]
         before = found[-1]
         sums = torch.full_like(start, torch.inf)
         own = sums[low : high + 1]
         torch.minimum(before[low - 1 : high], before[low : high + 1], out=own)
-        torch.minimum(own, found[-2][low - 1 : high] + cost, out=own)
-        own += cost
+        torch.minimum(own, found[-2][low - 1 : high] + local, out=own)
+        own += local
         found.append(sums)
         if not keep:
             del found[0]

@@ -260,11 +260,12 @@ def reproduce(request: Request) -> Table:
     """Train on each draw, judge every claim, draw the pictures, and give the table."""
     found: dict[str, list[Claims]] = {}
     draws = draws_of(request)
-    for draw in draws:
+    owns = [own_trained(request, draw) for draw in draws]
+    for draw, own in zip(draws, owns, strict=True):
         asked = trials(draw.test, 2 if request.quick else TRIALS, request.seed + draw.number)
-        for name, compare in ways(request, draw, asked).items():
+        for name, compare in ways(request, draw, own, asked).items():
             found.setdefault(name, []).append(Claims.of(asked, compare))
-    draw_all(request, draws[0], found)
+    draw_all(request, draws[0], owns[0], found)
     tested = len(np.unique(np.asarray(draws[0].test.groups)))
     return Table(
         tuple(found),
@@ -291,8 +292,20 @@ def reproduce(request: Request) -> Table:
     )
 
 
-def ways(request: Request, draw: Draw, asked: Sequence[Trial]) -> dict[str, Compare]:
-    """Every way of judging the claims of a draw; networks are trained, or taken from before."""
+def own_trained(request: Request, draw: Draw) -> Siamese:
+    """Gemel's network, trained on a draw; that of the first one gets a threshold."""
+    return request.trained(
+        f"own-{draw.number}",
+        partial(own_network, request.seed),
+        draw.train,
+        calibrate_on=validation_pairs(draw.validation) if draw.number == 1 else None,
+        false_accepts=FALSE_ACCEPTS,
+        **own_training(request),
+    )
+
+
+def ways(request: Request, draw: Draw, own: Siamese, asked: Sequence[Trial]) -> dict[str, Compare]:
+    """Every way of judging the claims of a draw; the other networks are trained here."""
     seed, number = request.seed, draw.number
 
     def papers(name: str, stages: encoders.tdnn.Stages) -> Siamese:
@@ -303,14 +316,6 @@ def ways(request: Request, draw: Draw, asked: Sequence[Trial]) -> dict[str, Comp
     small = papers("paper76", encoders.TDNN.TWO)
     vector = request.trained(
         f"vector-{number}", partial(one_vector, seed), draw.train, **own_training(request)
-    )
-    own = request.trained(
-        f"own-{number}",
-        partial(own_network, seed),
-        draw.train,
-        calibrate_on=validation_pairs(draw.validation) if number == 1 else None,
-        false_accepts=FALSE_ACCEPTS,
-        **own_training(request),
     )
     features = warping(encoders.AlignedTDNN().features.channels, ROOT)
     measured = {
@@ -374,19 +379,21 @@ def rows(found: Mapping[str, Sequence[Claims]], seed: int) -> tuple[Row, ...]:
     )
 
 
-def draw_all(request: Request, draw: Draw, found: Mapping[str, Sequence[Claims]]) -> None:
-    """The pictures: channels, aligned differences, scores, and the curves."""
-    items, model = draw.test, Siamese.load(request.out / "own-1.gemel")
+def draw_all(
+    request: Request, draw: Draw, model: Siamese, found: Mapping[str, Sequence[Claims]]
+) -> None:
+    """The pictures: channels, aligned differences (by `model`), scores, and the curves."""
+    items = draw.test
     first = trials(items, 1, request.seed)[0]
     genuine, forged = (int(first.probes[first.kinds == kind][0]) for kind in (GENUINE, SKILLED))
     shown = {"genuine": genuine, "skilled forgery": forged}
     reference = int(first.references[0])
     canvases = {
         "channels": draw_channels(
-            {name: trajectory(items, item, POINTS) for name, item in shown.items()}, BROMLEY
+            {name: trajectory(items, item) for name, item in shown.items()}, BROMLEY
         ),
         "differences": draw_differences(
-            trajectory(items, reference, POINTS),
+            trajectory(items, reference),
             {name: against(model, items, reference, item) for name, item in shown.items()},
         ),
         "scores": draw_scores(
@@ -411,9 +418,9 @@ def draw_all(request: Request, draw: Draw, found: Mapping[str, Sequence[Claims]]
         pictures.save(canvas, request.out / f"{name}.png")
 
 
-def trajectory(items: Items, item: int, points: int) -> Float[NDArray[np.float32], "5 points"]:
+def trajectory(items: Items, item: int) -> Float[NDArray[np.float32], "5 points"]:
     """An item as `inputs.Pens` reads it."""
-    return inputs.Pens(points).read(items.values[item], items.origin(item))
+    return inputs.Pens(POINTS).read(items.values[item], items.origin(item))
 
 
 def against(model: Siamese, items: Items, reference: int, item: int) -> Aligned:
@@ -423,4 +430,4 @@ def against(model: Siamese, items: Items, reference: int, item: int) -> Aligned:
         raise TypeError(f"expected a model with metrics.DTW, got {type(metric).__name__}")
     u, v = model.embed([items.values[reference], items.values[item]])
     i, j, apart = (each.numpy() for each in metric.aligned(u, v))
-    return Aligned(trajectory(items, item, POINTS), i, j, apart)
+    return Aligned(trajectory(items, item), i, j, apart)

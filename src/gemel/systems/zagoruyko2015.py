@@ -161,12 +161,21 @@ class Sizes:
         """The network that compares two embeddings."""
         return metrics.Decision((self.of(width),), **settings)
 
-    def variants(self) -> dict[str, Callable[[], tuple[nn.Module, metrics.Metric | None]]]:
-        """The comparers that are trained: encoder and metric, by name."""
+    def variants(
+        self, found: Mapping[str, Siamese]
+    ) -> dict[str, Callable[[], tuple[nn.Module, metrics.Metric | None]]]:
+        """The comparers that are trained, in order: encoder and metric, by name.
+
+        Args:
+            found: what is trained already; a pseudo-twin starts as copies of the twin.
+        """
         trunk, decision = self.trunk, self.decision
         return {
             SIAM: lambda: (trunk(), decision()),
-            UNTIED: lambda: (Sides(trunk(), trunk()), decision(both_orders=False)),
+            UNTIED: lambda: (
+                Sides(deepcopy(found[SIAM].encoder), deepcopy(found[SIAM].encoder)),
+                decision(both_orders=False),
+            ),
             TWO_STREAMS: lambda: (
                 trunk(Zagoruyko.TWIN_STREAM, streams=True, bounded=False),
                 decision(1024),
@@ -293,10 +302,8 @@ def trained(
             seed=request.seed,
         )
     pairs = data.patch_pairs(train, per_place=2, seed=request.seed, name="training scenes")
-    for name, parts in plan.sizes.variants().items():
+    for name, parts in plan.sizes.variants(found).items():
         encoder, metric = parts()
-        if name == UNTIED:
-            encoder = Sides(deepcopy(found[SIAM].encoder), deepcopy(found[SIAM].encoder))
         found[name] = request.trained(
             f"{name}-{fold + 1}",
             partial(made, encoder, metric, request.seed),
@@ -307,7 +314,7 @@ def trained(
             seed=request.seed,
             **hinge(metric, request.seed),
         )
-    for name in ("siam", "siam-2stream", "pseudo-siam"):
+    for name in (SIAM, TWO_STREAMS, UNTIED):
         found[f"{name}-l2"] = as_descriptor(found[name])
     return found
 
