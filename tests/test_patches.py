@@ -42,7 +42,7 @@ def test_a_blob_is_a_keypoint_where_it_is() -> None:
     grey = (255 * np.exp(-((x - 90) ** 2 + (y - 40) ** 2) / (2 * 6.0**2))).astype(np.uint8)
     found = patches.keypoints(grey, most=1)
     assert len(found) == 1
-    np.testing.assert_allclose(found.places[0], [90, 40], atol=0.5)
+    np.testing.assert_allclose(found.places[0], [90, 40], atol=0.02)
     assert found.sizes[0] == pytest.approx(2 * 6.0, rel=0.3)  # a size is two sigma
     many = patches.keypoints(picture())
     assert (np.diff(many.strengths) <= 0).all()
