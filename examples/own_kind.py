@@ -1,6 +1,7 @@
 """A kind of item that gemel does not know: sounds. A reader of your own is all that it takes."""
 
 import wave
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 import gemel
-from gemel.errors import DataError
 
 BANDS, FRAMES, RATE = 32, 32, 8000
 WAV = gemel.data.FileKind("sounds", "sound", (".wav",))
@@ -20,16 +20,15 @@ class Sounds:
 
     kind, dtype, shape = "sounds", "float32", (1, BANDS, FRAMES)
 
-    def read(self, value: Path, origin: str = "") -> np.ndarray:
-        """A path as its spectrum: the lowest frequencies of equal slices."""
+    def read(self, value: Path | bytes, origin: str = "") -> np.ndarray:
+        """A file, or its bytes, as its spectrum: the lowest frequencies of equal slices."""
         try:
-            with wave.open(str(value)) as file:
+            with wave.open(BytesIO(value) if isinstance(value, bytes) else str(value)) as file:
                 samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
         except (OSError, EOFError, ValueError, wave.Error) as error:
-            raise DataError(f"{origin}: expected a WAV file of 16 bits: {error}") from error
+            raise gemel.errors.DataError(f"{origin}: expected a WAV of 16 bits: {error}") from error
         slices = np.resize(samples, (FRAMES, max(len(samples) // FRAMES, 2 * BANDS)))
-        spectrum = np.abs(np.fft.rfft(slices)[:, :BANDS].T)
-        return np.log1p(spectrum)[None].astype(np.float32) / 10
+        return np.log1p(np.abs(np.fft.rfft(slices)[:, :BANDS].T))[None].astype(np.float32) / 10
 
     def learn(self, stored: object) -> None:
         """Nothing."""
@@ -42,7 +41,7 @@ class Sounds:
         """None."""
         return {}
 
-    def portrait(self, value: Path, origin: str = "") -> Image.Image:
+    def portrait(self, value: Path | bytes, origin: str = "") -> Image.Image:
         """What a report shows: low tones at the bottom."""
         return Image.fromarray(np.uint8(255 - 255 * self.read(value, origin)[0, ::-1].clip(0, 1)))
 
@@ -64,14 +63,15 @@ def make_calls(folder: Path, birds: range) -> gemel.Items:
 
 def main(steps: int = 100) -> float:
     with TemporaryDirectory() as place:
-        train = make_calls(Path(place) / "train", range(24))
         unseen = make_calls(Path(place) / "unseen", range(24, 36))
         model = gemel.Siamese(Sounds(), gemel.encoders.Conv(16, 32), gemel.metrics.Cosine())
-        gemel.fit(model, train, steps=steps)
+        gemel.fit(model, make_calls(Path(place) / "train", range(24)), steps=steps)
         model.save(Path(place) / "birds.gemel")
         model = gemel.load(Path(place) / "birds.gemel", input=Sounds())  # a file holds no code
         found = gemel.evaluate(model, unseen, trials=100)
-        print(found, model.compare(unseen.values[0], unseen.values[1]), sep="\n")
+        with gemel.Gallery.open(Path(place) / "birds.gallery", model) as gallery:
+            gallery.enrol("bird24", unseen.values[0])
+            print(found, gallery.identify(unseen.values[1]), sep="\n")
     return found.verification.auc.value
 
 

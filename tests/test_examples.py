@@ -6,9 +6,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from starlette.testclient import TestClient
 
-from gemel import inputs
-from gemel.errors import BadItemsError
+from gemel import Gallery, Siamese, encoders, inputs, metrics
+from gemel.errors import BadItemsError, ModelFileError
+from gemel.serving import Settings
+from gemel.serving.app import make_app
+from gemel.serving.live import Live
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -48,6 +52,40 @@ def test_own_kind_refuses_what_is_no_sound(tmp_path: Path) -> None:
     with pytest.raises(BadItemsError) as caught:
         inputs.read_items(example.Sounds(), birds)
     assert [Path(problem.where).name for problem in caught.value.problems] == ["0.wav", "1.wav"]
+
+
+def test_own_kind_is_served(tmp_path: Path) -> None:
+    """Files come to the input as bytes, and are answered as the library answers."""
+    example = load("own_kind")
+    birds = example.make_calls(tmp_path / "birds", range(2))
+    model = Siamese(example.Sounds(), encoders.Conv(8, 16), metrics.Cosine())
+    model.threshold = 0.5
+    model.save(tmp_path / "birds.gemel")
+
+    def open_gallery(model: Siamese, create: bool) -> Gallery:
+        return Gallery.open(tmp_path / "g", model, create=create, keep_originals=True)
+
+    def opened() -> Live:
+        sounds = example.Sounds()
+        return Live(tmp_path / "birds.gemel", str(tmp_path / "g"), open_gallery, input=sounds)
+
+    first, second, other = (birds.values[place] for place in (0, 1, 6))
+    app = make_app(opened, Settings())
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        assert client.get("/v1/about").json()["model"]["kind"] == "sounds"
+        for name, call in (("ada", first), ("eve", other)):
+            given = {"identity": (None, name), "item": call.read_bytes()}
+            assert client.post("/v1/enrol", files=given).status_code == 201
+        said = client.post("/v1/identify", files={"item": second.read_bytes()}).json()
+        found = {one["identity"]: one["distance"] for one in said["candidates"]}
+        expected = {"ada": (second, first), "eve": (second, other)}
+        for name, pair in expected.items():
+            assert found[name] == pytest.approx(model.compare(*pair).distance, rel=1e-5)
+        answer = client.post("/v1/verify", json={"identity": "ada", "item": {"numbers": [1.0]}})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_item")
+        assert "this model takes sounds, as `file`" in answer.json()["error"]["message"]
+    with pytest.raises(ModelFileError, match="input"):
+        Live(tmp_path / "birds.gemel", str(tmp_path / "g"), open_gallery)
 
 
 def test_wine() -> None:

@@ -17,6 +17,7 @@ from test_page import MARK, TEXTS, UNMARKED, VIEWS, marked, say, verdict
 
 import gemel
 from gemel import Gallery
+from gemel.serving.desk import MOST_OF_PEN
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on this machine")
 
@@ -242,6 +243,10 @@ def test_what_cannot_be_sent_is_told(service: Service, open_page: Callable[..., 
     )
     page.click("#identify")
     expect(page.locator(".failure h2")).to_have_text(TEXTS["error.bad_item"])
+    page.locator("[data-box=ask] input[type=file]").set_input_files(
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"1" * (MOST_OF_PEN + 100_000)}
+    )
+    expect(note(page)).to_have_text(say("item.heavy", size="1.1", most="1"))
 
 
 def walk(page: Page, look: Callable[[str], None]) -> None:
@@ -345,4 +350,5 @@ def test_of_a_kind_that_the_page_does_not_know_files_are_sent(
     page.click("#enrol")
     expect(verdict(page)).to_have_text("ada is enrolled.")
     expect(page.locator("[data-box=ask] .paper-file")).to_be_hidden()
+    page.unroute_all(behavior="wait")  # the page may be asking still
     page.close()

@@ -211,7 +211,12 @@ class TestLooking:
         model.save(model_file)
         about = client(max_body=5000, max_pixels=7).get("/v1/about").json()
         assert about["role"] == "admin"
-        assert about["limits"] == {"body_bytes": 5000, "pixels": 7, "points": 20_000}
+        assert about["limits"] == {
+            "body_bytes": 5000,
+            "pixels": 7,
+            "points": 20_000,
+            "pen_bytes": 5000,
+        }
         assert about["model"] == {
             "fingerprint": model.fingerprint,
             "kind": "numbers",

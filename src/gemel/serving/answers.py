@@ -213,11 +213,12 @@ class GalleryFacts(BaseModel):
 
 
 class Limits(BaseModel):
-    """What a request may hold; `points`: of a pen recording's strokes."""
+    """What a request may hold; of a pen recording `points` as strokes, `pen_bytes` as a file."""
 
     body_bytes: int
     pixels: int
     points: int
+    pen_bytes: int
 
 
 class Rates(BaseModel):

@@ -3,10 +3,12 @@
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gemel.errors import GemelError
 from gemel.gallery import Gallery
+from gemel.inputs import AnyInput
 from gemel.model import Siamese, load
 
 log = logging.getLogger("gemel.serving")
@@ -25,20 +27,27 @@ class Live:
         model: the model's file.
         place: the gallery's file, or its URL.
         open_gallery: opens a gallery for a model; the second argument is whether it may be made.
+        input: the model's input, where it is one that gemel does not make.
 
     Raises:
         GemelError: the model or the gallery cannot be opened.
     """
 
     def __init__(
-        self, model: Path, place: str, open_gallery: Callable[[Siamese, bool], Gallery]
+        self,
+        model: Path,
+        place: str,
+        open_gallery: Callable[[Siamese, bool], Gallery],
+        *,
+        input: AnyInput | None = None,
     ) -> None:
+        self._load = partial(load, model, input=input)
         self._model_path = model
         self._place = None if "://" in place else Path(place)
         self._open_gallery = open_gallery
         self._gallery: Gallery | None = None
         self._marks: tuple[Mark, Mark] = (self._look()[0], None)
-        self._open(load(model), create=True)
+        self._open(self._load(), create=True)
 
     def current(self) -> Gallery:
         """The gallery as it is now.
@@ -50,7 +59,7 @@ class Live:
         if self._gallery is None or place_mark != self._marks[1]:
             self.close()
             self._marks = model_mark, place_mark
-            self._open(load(self._model_path), create=False)
+            self._open(self._load(), create=False)
         elif model_mark != self._marks[0]:
             self._marks = model_mark, place_mark
             self._take_model()
@@ -75,7 +84,7 @@ class Live:
     def _take_model(self) -> None:
         """Go over to a new model file, if the gallery is its own."""
         try:
-            opened = self._open_gallery(load(self._model_path), False)
+            opened = self._open_gallery(self._load(), False)
         except GemelError as error:
             log.warning("the new model file is not taken: %s", error)
             return

@@ -15,7 +15,7 @@ from gemel.gallery.coding import Coder
 from gemel.inputs import Images, Input, Pens, input_of
 from gemel.serving import answers, bodies
 from gemel.serving.audit import CHANGES, Audit, Entry, Verb
-from gemel.serving.desk import Desk
+from gemel.serving.desk import MOST_OF_PEN, Desk
 from gemel.serving.faults import refused
 from gemel.serving.gate import Visitor
 from gemel.serving.instruments import Instruments
@@ -258,6 +258,7 @@ class Routes:
                 body_bytes=self._settings.max_body,
                 pixels=self._settings.max_pixels,
                 points=bodies.MOST_POINTS,
+                pen_bytes=min(MOST_OF_PEN, self._settings.max_body),
             ),
             calibration=None if known is None else answers.CalibrationFacts.of(known),
         )

@@ -11,6 +11,7 @@ import uvicorn
 
 from gemel.errors import SettingsError
 from gemel.gallery import Gallery
+from gemel.inputs import AnyInput
 from gemel.model import Siamese
 from gemel.serving.app import make_app
 from gemel.serving.connections import Connection
@@ -29,6 +30,7 @@ def serve(
     gallery: str,
     settings: Settings | None = None,
     *,
+    input: AnyInput | None = None,
     keep_originals: bool | None = None,
     one_by_one: bool = False,
     open_browser: bool = False,
@@ -40,6 +42,8 @@ def serve(
         model: the model's file.
         gallery: the gallery's file or URL; made where there is none.
         settings: how the service behaves; default: on 127.0.0.1, port 8000.
+        input: the model's input, where it is one that gemel does not make: the items of a request
+            are then files, and come to its `read` as bytes.
         keep_originals: when the gallery is made: whether enrolled items are kept whole.
         one_by_one: let a joint comparer look at each original.
         open_browser: open the page.
@@ -64,7 +68,7 @@ def serve(
                 one_by_one=one_by_one,
             )
 
-        app = make_app(lambda: Live(model, gallery, open_gallery), settings)
+        app = make_app(lambda: Live(model, gallery, open_gallery, input=input), settings)
         configure(settings.log_format)
         url = settings.url_at(listening.getsockname()[1])
         say(f"the page is at {url}  (Ctrl-C stops)")

@@ -13,7 +13,7 @@ export class PenBox extends DrawnBox {
 
   /** The file as it is: the server knows its format. */
   async read(file, name) {
-    checkWeight(file);
+    checkWeight(file, session.about?.limits.pen_bytes);
     return { blob: file, name };
   }
 
