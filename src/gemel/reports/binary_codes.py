@@ -14,6 +14,8 @@ Grey = NDArray[np.generic]
 Codes = UInt8[NDArray[np.uint8], "items bytes"]
 NEAREST = 6
 ASYMMETRIC = ", asymmetric"
+PER_CENT = (0.2, 0.3, 0.5, 0.7, 1, 2, 3, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+"""Where the scale of errors is marked."""
 
 
 def draw_codes(
@@ -94,7 +96,9 @@ def draw_errors(
     axes.set(xscale="log", yscale="log", xlabel="bits a code", ylabel="error of the vote, %")
     axes.set_xticks(list(lengths), [str(one) for one in lengths])
     axes.minorticks_off()
-    axes.set_yticks([0.3, 0.5, 1, 2, 5, 10, 20], ["0.3", "0.5", "1", "2", "5", "10", "20"])
+    shown = axes.get_ylim()
+    axes.set_yticks(PER_CENT, [f"{one:g}" for one in PER_CENT])
+    axes.set_ylim(shown)  # ticks would widen it
     axes.set_title("Unseen digits told by the codes of the nearest known ones")
     axes.grid(visible=True, alpha=0.3)
     canvas.legend(fontsize=8, loc="outside right upper")
