@@ -2,6 +2,7 @@
 
 import re
 import sys
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from gemel import Siamese, encoders, inputs, metrics
+from gemel import Siamese, encoders, inputs, matching, metrics
 from gemel.cli import main
 from gemel.cli.app import app
+from gemel.cli.matching import match
 
 cv2 = pytest.importorskip("cv2")
 TURN = np.array([[0.96, -0.28, 60.0], [0.28, 0.96, -10.0], [1e-4, 5e-5, 1.0]])
@@ -76,6 +78,22 @@ def test_a_model_describes_the_patches(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "drawn.png").stat().st_size > 10_000
 
 
+def test_the_defaults_are_those_of_the_library() -> None:
+    asked = signature(match).parameters
+    assert asked["keypoints"].default == matching.KEYPOINTS
+    assert asked["magnification"].default == matching.MAGNIFICATION
+    assert asked["pixels"].default == matching.PIXELS
+
+
+def test_a_smaller_window_finds_more_places_inside(folder: Path, tmp_path: Path) -> None:
+    words = folder / "one.png", folder / "two.png", "--out", tmp_path / "drawn.png"
+    counts = [
+        int(re.search(r"keypoints: ([\d,]+) left", run(*words, *more)).group(1).replace(",", ""))
+        for more in ((), ("--magnification", 6))
+    ]
+    assert counts[0] < counts[1]
+
+
 def test_too_few_matches_are_drawn_and_explained(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "drawn.png"
     told = run(folder / "one.png", folder / "two.png", "--keypoints", 2, "--out", out)
@@ -98,6 +116,8 @@ def test_bad_pictures_and_names_are_refused(
     assert "name a .png file in a folder that is there" in told
     told = refused(monkeypatch, capsys, *pair, "--out", tmp_path / "void" / "drawn.png")
     assert "name a .png file in a folder that is there" in told
+    told = refused(monkeypatch, capsys, *pair, "--magnification", 0, "--out", out)
+    assert "`magnification` must be" in told
     told = refused(monkeypatch, capsys, *pair, "--homography", folder / "void", "--out", out)
     assert "void" in told
     (tmp_path / "H").write_text("1 2 3")

@@ -28,6 +28,10 @@ def match(
     keypoints: Annotated[
         int, typer.Option(help="So many of each picture at most, the strongest.", min=1)
     ] = 2000,
+    magnification: Annotated[
+        float,
+        typer.Option(help="The side of a patch in sizes of its keypoint; SIFT's own has 6."),
+    ] = 18.0,
     ratio: Annotated[
         float | None,
         typer.Option(help="Keep matches nearer than this share of the second nearest, as 0.8."),
@@ -56,7 +60,9 @@ def match(
     name = "RootSIFT"
     if model is not None:
         compare, name = matching.by_model(gemel.load(model)), model.name
-    first, second = (matching.view(path, most=keypoints) for path in (left, right))
+    first, second = (
+        matching.view(path, most=keypoints, magnification=magnification) for path in (left, right)
+    )
     found = matching.match(first, second, compare, ratio=ratio, pixels=pixels, seed=seed)
     typer.echo(f"descriptors: {name}" + " (no --model is given)" * (model is None))
     typer.echo(f"keypoints: {len(first):,} left, {len(second):,} right")
