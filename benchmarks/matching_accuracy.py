@@ -1,8 +1,9 @@
 """Mean matching accuracy on the test scenes of zagoruyko2015: a descriptor beside RootSIFT.
 
     python benchmarks/matching_accuracy.py --data FOLDER_OF_DATA_SETS
-    python benchmarks/matching_accuracy.py --data ... --model "OUT/descriptor.gemel" \
-        --model "OUT/gemel's descriptor-2.gemel"
+    python benchmarks/matching_accuracy.py --data ... --model OUT/descriptor.gemel \
+        --model OUT/descriptor-2.gemel
+    python benchmarks/matching_accuracy.py --data ... --unrelated
 
 The share of mutually nearest matches that the true homography takes to within 1, 3 and 5 pixels,
 mean over pairs of pictures (the first picture of a scene with each other one). All descriptors have
@@ -10,11 +11,14 @@ the same keypoints. Who matches more of them has more wrong matches, too, so the
 for equally many. Each model is tested on the scenes of one fold, the first --model on those of the
 first, and so on; one that was trained on a place of them is refused. Without models all scenes are
 tested, by RootSIFT alone. It prints markdown.
+
+With --unrelated: how many matches agree on a homography by chance, in pictures of different things.
 """
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +30,7 @@ from gemel.evaluation import Figure, bootstrap, figure, matching_accuracy, repro
 from gemel.evaluation.matching_accuracy import PIXELS, right_shares
 from gemel.items import Items
 from gemel.matching import MAGNIFICATION, SIZE, Compare, View, by_model, match, root_sift, view
+from gemel.matching import PIXELS as AGREE
 from gemel.model import Siamese
 from gemel.systems._patch_trials import FOLDS, SETS, VALIDATION, group_of
 
@@ -190,6 +195,20 @@ def by_scene(found: dict[str, list[Pair]]) -> list[str]:
     return lines
 
 
+def by_chance(scenes: dict[str, Scene], keypoints: int, seed: int) -> list[int]:
+    """Of the first pictures of each two things: how many matches agree on a homography."""
+    things = sorted({group_of(name) for name in scenes} & set(scenes))
+    views = [view(scenes[name].pictures[0], most=keypoints) for name in things]
+    found = []
+    for left, right in combinations(views, 2):
+        pairs = match(left, right, root_sift)
+        homography = patches.ransac(pairs.left, pairs.right, pixels=AGREE, seed=seed)
+        assert homography is not None
+        errors = reprojection_errors(pairs.left, pairs.right, homography)
+        found.append(int((errors <= AGREE).sum()))
+    return found
+
+
 def line(cells: Sequence[str]) -> str:
     """A line of a table."""
     return f"| {' | '.join(cells)} |"
@@ -202,6 +221,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, action="append", default=[], help="one a fold")
     parser.add_argument("--validate", action="store_true", help="on scenes that are never tested")
+    parser.add_argument("--unrelated", action="store_true", help="matches that agree by chance")
     parser.add_argument("--keypoints", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -209,6 +229,14 @@ def main() -> None:
     if len(given.model) > len(folds):
         parser.error(f"{len(folds)} models at most: one for each fold")
     scenes = {scene.name: scene for folder in SETS for scene in data.scenes(given.data / folder)}
+    if given.unrelated:
+        counts = by_chance(scenes, given.keypoints, given.seed)
+        print(
+            f"Of {len(counts)} pairs of pictures of different things, at most {given.keypoints:,} "
+            f"keypoints each, RootSIFT, seed {given.seed}: up to {max(counts)} matches agree on a "
+            f"homography within {AGREE:g} pixels, {np.median(counts):g} in the median."
+        )
+        return
     models: list[Siamese | None] = [
         loaded(path, alike(fold, list(scenes)))
         for path, fold in zip(given.model, folds, strict=False)

@@ -31,7 +31,7 @@ PIXELS = 3.0
 FEWEST = 4
 """A homography needs so many matches."""
 AGREEING = 10
-"""So many must agree on one: of 1,000 keypoints each, unrelated pictures had up to 6 that did."""
+"""So many must agree on one: unrelated pictures had up to 8 that did (docs/results.md)."""
 
 Patches = UInt8[np.ndarray, "N size size"]
 Distances = Float[NDArray[np.floating[Any]], "left right"]
