@@ -11,7 +11,7 @@ from torch import Tensor
 
 import gemel
 
-BANDS, FRAMES, RATE = 32, 32, 8000
+BANDS, FRAMES, RATE, FORM = 32, 32, 8000, {(1, 2): "<i2"}  # one channel, two bytes a sample
 WAV = gemel.data.FileKind("sounds", "sound", (".wav",))
 
 
@@ -23,10 +23,10 @@ class Sounds:
     def read(self, value: Path | bytes, origin: str = "") -> np.ndarray:
         """A file, or its bytes, as its spectrum: the lowest frequencies of equal slices."""
         try:
-            with wave.open(BytesIO(value) if isinstance(value, bytes) else str(value)) as file:
-                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)
-        except (OSError, EOFError, ValueError, wave.Error) as error:
-            raise gemel.errors.DataError(f"{origin}: expected a WAV of 16 bits: {error}") from error
+            with wave.open(BytesIO(value) if isinstance(value, bytes) else str(value)) as wav:
+                samples = np.frombuffer(wav.readframes(wav.getnframes()), FORM[wav.getparams()[:2]])
+        except (OSError, EOFError, KeyError, ValueError, wave.Error) as error:
+            raise gemel.errors.DataError(f"{origin}: expected 16-bit mono WAV: {error}") from error
         slices = np.resize(samples, (FRAMES, max(len(samples) // FRAMES, 2 * BANDS)))
         return np.log1p(np.abs(np.fft.rfft(slices)[:, :BANDS].T))[None].astype(np.float32) / 10
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from gemel import Siamese, encoders, inputs, matching, metrics
+from gemel import Siamese, encoders, inputs, matching, metrics, patches
 from gemel.cli import main
 from gemel.cli.app import app
 from gemel.cli.matching import match
@@ -85,13 +85,20 @@ def test_the_defaults_are_those_of_the_library() -> None:
     assert asked["pixels"].default == matching.PIXELS
 
 
-def test_a_smaller_window_finds_more_places_inside(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("magnification", [6.0, 18.0])
+def test_places_count_whose_patches_lie_inside(
+    folder: Path, tmp_path: Path, magnification: float
+) -> None:
     words = folder / "one.png", folder / "two.png", "--out", tmp_path / "drawn.png"
-    counts = [
-        int(re.search(r"keypoints: ([\d,]+) left", run(*words, *more)).group(1).replace(",", ""))
-        for more in ((), ("--magnification", 6))
-    ]
-    assert counts[0] < counts[1]
+    told = run(*words, "--magnification", magnification)
+    points = patches.keypoints(np.asarray(Image.open(folder / "one.png")))
+    half = magnification * points.sizes / 2
+    turned = np.radians(points.angles)
+    reach = half * (np.abs(np.cos(turned)) + np.abs(np.sin(turned)))
+    middle = points.places
+    fits = (middle - reach[:, None] >= 0).all(axis=1)
+    fits &= (middle + reach[:, None] <= [359, 299]).all(axis=1)
+    assert told.splitlines()[1].startswith(f"keypoints: {min(fits.sum(), 2000):,} left")
 
 
 def test_too_few_matches_are_drawn_and_explained(folder: Path, tmp_path: Path) -> None:

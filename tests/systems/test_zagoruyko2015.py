@@ -71,6 +71,14 @@ def test_the_folds_keep_scenes_of_one_thing_together(data_folder: Callable[[str]
     assert trials.group_of("graffiti") == "graf"
 
 
+def test_siam_2stream_ends_with_a_relu() -> None:
+    encoder, metric = zagoruyko2015.Sizes(0.1).variants({})["siam-2stream"]()
+    assert metric is not None
+    twin = Siamese(inputs.Images(64), encoder, metric)
+    embeddings = twin.embed(np.random.default_rng(0).integers(0, 256, (9, 64, 64), dtype=np.uint8))
+    assert embeddings.min() == 0 < embeddings.max()
+
+
 def slow_rate(distance: list[float], same: list[bool]) -> float:
     """Accept the nearest pairs, one distance after the other, until 95 % of the same ones are."""
     for threshold in sorted(set(distance)):

@@ -30,7 +30,10 @@ def match(
     ] = 2000,
     magnification: Annotated[
         float,
-        typer.Option(help="The side of a patch in sizes of its keypoint; SIFT's own has 6."),
+        typer.Option(
+            help="Patches are so many sizes of their keypoints a side. zagoruyko2015's models need "
+            "18; SIFT's own window has 6."
+        ),
     ] = 18.0,
     ratio: Annotated[
         float | None,

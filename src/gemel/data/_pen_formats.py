@@ -61,7 +61,7 @@ def points_in(raw: bytes, origin: str) -> Points:
             raise DataError(f"{origin}: the JSON cannot be read: {error}") from error
         return points_of_strokes(found, origin)
     lines = text.split("\n")
-    if re.fullmatch(r"\s*[0-9]{1,9}\s*", lines[0]):
+    if re.fullmatch(r"[ \t\r]*[0-9]{1,9}[ \t\r]*", lines[0]):
         return _svc2004(lines, origin)
     return _csv(text, origin)
 

@@ -1,5 +1,6 @@
 """Pictures of binary codes: items beside their codes, errors by length, distances, the bits."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,8 +15,6 @@ Grey = NDArray[np.generic]
 Codes = UInt8[NDArray[np.uint8], "items bytes"]
 NEAREST = 6
 ASYMMETRIC = ", asymmetric"
-PER_CENT = (0.2, 0.3, 0.5, 0.7, 1, 2, 3, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
-"""Where the scale of errors is marked."""
 
 
 def draw_codes(
@@ -96,13 +95,23 @@ def draw_errors(
     axes.set(xscale="log", yscale="log", xlabel="bits a code", ylabel="error of the vote, %")
     axes.set_xticks(list(lengths), [str(one) for one in lengths])
     axes.minorticks_off()
-    shown = axes.get_ylim()
-    axes.set_yticks(PER_CENT, [f"{one:g}" for one in PER_CENT])
-    axes.set_ylim(shown)  # ticks would widen it
+    low, high = axes.get_ylim()
+    axes.set_yticks(marks := marks_between(low, high), [f"{one:g}" for one in marks])
     axes.set_title("Unseen digits told by the codes of the nearest known ones")
     axes.grid(visible=True, alpha=0.3)
     canvas.legend(fontsize=8, loc="outside right upper")
     return canvas
+
+
+def marks_between(low: float, high: float) -> list[float]:
+    """Marks of a logarithmic scale: 1, 2 and 5 times powers of ten, or more of them if need be."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((10, 20, 50), (10, 15, *range(20, 100, 10)), range(10, 100, 2)):
+        found = [step * 10.0 ** (power - 1) for power in powers for step in steps]
+        inside = [round(one, 9) for one in found if low <= one <= high]
+        if len(inside) >= 2:
+            break
+    return inside
 
 
 def draw_distances(

@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from gemel.errors import GemelError
@@ -27,7 +26,8 @@ class Live:
         model: the model's file.
         place: the gallery's file, or its URL.
         open_gallery: opens a gallery for a model; the second argument is whether it may be made.
-        input: the model's input, where it is one that gemel does not make.
+        input: the model's input, where it is one that gemel does not make; each model that is
+            loaded gets the same one.
 
     Raises:
         GemelError: the model or the gallery cannot be opened.
@@ -41,8 +41,8 @@ class Live:
         *,
         input: AnyInput | None = None,
     ) -> None:
-        self._load = partial(load, model, input=input)
         self._model_path = model
+        self._input = input
         self._place = None if "://" in place else Path(place)
         self._open_gallery = open_gallery
         self._gallery: Gallery | None = None
@@ -75,6 +75,9 @@ class Live:
         gallery, self._gallery = self._gallery, None
         if gallery is not None:
             gallery.close()
+
+    def _load(self) -> Siamese:
+        return load(self._model_path, input=self._input)
 
     def _open(self, model: Siamese, *, create: bool) -> None:
         self._gallery = self._open_gallery(model, create)

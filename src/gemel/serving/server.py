@@ -4,6 +4,7 @@ import socket
 import ssl
 import webbrowser
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ WAITING = 2048
 
 
 def serve(
-    model: Path,
+    model: str | PathLike[str],
     gallery: str,
     settings: Settings | None = None,
     *,
@@ -68,7 +69,7 @@ def serve(
                 one_by_one=one_by_one,
             )
 
-        app = make_app(lambda: Live(model, gallery, open_gallery, input=input), settings)
+        app = make_app(lambda: Live(Path(model), gallery, open_gallery, input=input), settings)
         configure(settings.log_format)
         url = settings.url_at(listening.getsockname()[1])
         say(f"the page is at {url}  (Ctrl-C stops)")
