@@ -47,8 +47,8 @@ What is done differently, and why:
 - A pseudo-twin's branches start as copies of the trained twin's: with first weights of their own
   nothing but the decision network makes them agree, and the branches alone are worth nothing.
 - siam-2stream has a ReLU after its last convolution, too, as siam has and the authors' code has
-  not: on the scenes set aside it is the better for it (from 52.7 to 48.4 % after 900 steps), and its
-  branches alone are much the better (from 61.0 to 55.5 %).
+  not: on the scenes set aside it is the better for it (from 52.7 to 48.4 % after 900 steps, tried
+  once), and its branches alone are much the better (from 61.0 to 55.5 %).
 - The branches alone (l2) are those of the trained twins.
 - HardNet (Mishchuk and others 2017) on the same patches: its triplets of the hardest in a batch,
   and its margin, of a trunk with half the maps that halves its pictures in the first convolution.
